@@ -1,0 +1,5 @@
+--- Runs busted under the Lua that runs this file.
+-- The `busted` command names an interpreter of its own in its first line, often not Lua 5.4, and
+-- where LuaRocks installed it, it is a shell script.
+
+require("busted.runner")({ standalone = false })
