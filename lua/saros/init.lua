@@ -1,0 +1,64 @@
+--- Saros: asyncio for Lua. `require "saros"` gives the whole public API in one table.
+--
+-- What not every program needs is loaded when it is first asked for.
+-- @module saros
+
+local core = require "saros.core"
+
+-- Not lazily: an error has to be reported when no file can be opened any more, too.
+require "saros.exceptions"
+
+local saros = {
+  --- The version of the library.
+  _VERSION = "0.1.0",
+}
+
+local FROM_CORE = {
+  "EventLoop", "all_tasks", "await", "cpu_count", "create_task", "current_task",
+  "ensure_future", "gather", "get_running_loop", "is_error", "isfuture", "monotonic",
+  "sleep",
+}
+
+for _, name in ipairs(FROM_CORE) do saros[name] = core[name] end
+for name, kind in pairs(core.errors) do saros[name] = kind end
+
+-- Names that are a whole module.
+local MODULES = {
+  loop = "saros.loop",
+  signal = "saros.signal",
+}
+
+-- Names that are fields of a module.
+local FIELDS = {
+  EventLoopPolicy = "saros.policy",
+  get_event_loop = "saros.policy",
+  get_event_loop_policy = "saros.policy",
+  new_event_loop = "saros.policy",
+  set_event_loop = "saros.policy",
+  set_event_loop_policy = "saros.policy",
+
+  Runner = "saros.runner",
+  run = "saros.runner",
+
+  Event = "saros.event",
+  Queue = "saros.queue",
+  periodic = "saros.periodic",
+  timeout = "saros.timeout",
+  timeout_at = "saros.timeout",
+  wait_for = "saros.wait_for",
+
+  set_logger = "saros.logger",
+}
+
+return setmetatable(saros, {
+  __index = function(_, name)
+    local value
+    if MODULES[name] then
+      value = require(MODULES[name])
+    elseif FIELDS[name] then
+      value = require(FIELDS[name])[name]
+    end
+    saros[name] = value
+    return value
+  end,
+})
