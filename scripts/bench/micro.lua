@@ -1,0 +1,153 @@
+-- micro.lua SECTION: the measurements on Saros, through its public API alone.
+--
+-- Sections: tasks sleep0 call_soon call_later timers lateness task_memory.
+-- Prints `metric value` lines, each the median of its passes. Times are the
+-- process's processor time, in the unit that the metric's name ends with;
+-- lateness is by the loop's own clock.
+
+local saros = require "saros"
+
+local TIMERS = 200000
+
+local function nothing() end
+
+local function median(list)
+  table.sort(list)
+  return list[(#list + 1) // 2]
+end
+
+-- Calls fn `passes` times and reports the median of what it returns.
+local function report(metric, passes, fn)
+  local values = {}
+  for pass = 1, passes do
+    values[pass] = fn()
+  end
+  print(metric, median(values))
+end
+
+-- Bytes of this process that no file backs, or nil where there is no /proc.
+local function resident_bytes()
+  local file = io.open("/proc/self/smaps_rollup")
+  if not file then
+    return nil
+  end
+  local kib = file:read("a"):match("Anonymous:%s+(%d+)")
+  file:close()
+  return tonumber(kib) * 1024
+end
+
+local sections = {}
+
+function sections.tasks()
+  local n = 10000
+  local function noop()
+    saros.sleep(0)
+  end
+  report("tasks_10k_ms", 9, function()
+    local begin, list = os.clock(), {}
+    for i = 1, n do
+      list[i] = saros.create_task(noop)
+    end
+    saros.gather(list):await()
+    return (os.clock() - begin) * 1e3
+  end)
+end
+
+function sections.sleep0()
+  local n = 200000
+  local sleep = saros.sleep
+  report("sleep0_ns", 7, function()
+    local begin = os.clock()
+    for _ = 1, n do
+      sleep(0)
+    end
+    return (os.clock() - begin) / n * 1e9
+  end)
+end
+
+function sections.call_soon()
+  local n = 50000
+  local loop = saros.get_running_loop()
+  report("call_soon_ns", 9, function()
+    local begin = os.clock()
+    for _ = 1, n do
+      loop:call_soon(nothing)
+    end
+    saros.sleep(0)
+    return (os.clock() - begin) / n * 1e9
+  end)
+end
+
+function sections.call_later()
+  local loop = saros.get_running_loop()
+  local inserts, cancels = {}, {}
+  for pass = 1, 5 do
+    local begin, handles = os.clock(), {}
+    for i = 1, TIMERS do
+      handles[i] = loop:call_later(100 + i * 7919 % 100000 / 1e3, nothing)
+    end
+    local inserted = os.clock()
+    for i = 1, TIMERS do
+      handles[i]:cancel()
+    end
+    saros.sleep(0)
+    inserts[pass] = (inserted - begin) / TIMERS * 1e9
+    cancels[pass] = (os.clock() - inserted) / TIMERS * 1e9
+  end
+  print("timer_insert_ns", median(inserts))
+  print("timer_cancel_ns", median(cancels))
+end
+
+function sections.timers()
+  local loop = saros.get_running_loop()
+  report("timer_fire_ns", 5, function()
+    local fired, done = 0, loop:create_future()
+    local function fire()
+      fired = fired + 1
+      if fired == TIMERS then
+        done:set_result()
+      end
+    end
+    local begin = os.clock()
+    for i = 1, TIMERS do
+      loop:call_later(i * 7919 % 1000 / 1e6, fire)
+    end
+    done:await()
+    return (os.clock() - begin) / TIMERS * 1e9
+  end)
+end
+
+function sections.lateness()
+  local loop, early = saros.get_running_loop(), 0
+  report("sleep_late_us", 300, function()
+    local begin = loop:time()
+    saros.sleep(0.0005)
+    local late = (loop:time() - begin - 0.0005) * 1e6
+    early = early + (late < 0 and 1 or 0)
+    return late
+  end)
+  print("sleep_early_count", early)
+end
+
+function sections.task_memory()
+  local n = 100000
+  collectgarbage()
+  collectgarbage("stop")
+  local bytes, resident = collectgarbage("count") * 1024, resident_bytes()
+  for _ = 1, n do
+    saros.create_task(function() saros.sleep(1000) end)
+  end
+  saros.sleep(0) -- the tasks begin before this one goes on, and sleep
+  print("task_bytes", (collectgarbage("count") * 1024 - bytes) / n)
+  if resident then
+    print("task_resident_bytes", (resident_bytes() - resident) / n)
+  end
+  collectgarbage("restart")
+end
+
+local section = sections[arg[1]]
+if not section then
+  io.stderr:write("usage: micro.lua SECTION\n")
+  os.exit(2)
+end
+saros.run(section)
