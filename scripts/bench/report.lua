@@ -52,10 +52,16 @@ local function with_unit(value, unit)
   return number(value) .. (unit:find("^%a") and " " or "") .. unit
 end
 
+-- The peers of a protocol are protocols, those of streams streams; what has only one of them is a peer of both.
+local function is_peer(program, subject)
+  local other = subject:find(" protocol$") and " streams$" or subject:find(" streams$") and " protocol$"
+  return program ~= subject and not (other and program:find(other))
+end
+
 local function peers_cell(row, line, results, order)
   local list = {}
   for _, program in ipairs(order) do
-    local value = program ~= row.subject and value_of(results[program] or {}, line.metric)
+    local value = is_peer(program, row.subject) and value_of(results[program] or {}, line.metric)
     if value then
       list[#list + 1] = program .. " " .. number(value)
     end
