@@ -18,11 +18,10 @@ static int planted_counter;
 
 /* Writes one byte past the end of an allocation. */
 static int planted_overflow(lua_State *L) {
-  char *bytes = malloc(planted_size);
-  if (bytes == NULL) return luaL_error(L, "out of memory");
-  bytes[planted_size] = 1;
-  planted_pointer = bytes;
-  free(bytes);
+  planted_pointer = malloc(planted_size);
+  if (planted_pointer == NULL) return luaL_error(L, "out of memory");
+  planted_pointer[planted_size] = 1;
+  free(planted_pointer);
   return 0;
 }
 
