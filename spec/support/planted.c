@@ -56,7 +56,8 @@ static void *count_without_lock(void *unused) {
 /* Lets two threads write one variable without a lock. */
 static int planted_race(lua_State *L) {
   pthread_t other;
-  if (pthread_create(&other, NULL, count_without_lock, NULL) != 0) return luaL_error(L, "no thread");
+  if (pthread_create(&other, NULL, count_without_lock, NULL) != 0)
+    return luaL_error(L, "no thread");
   count_without_lock(NULL);
   pthread_join(other, NULL);
   lua_pushinteger(L, planted_counter);
@@ -64,12 +65,9 @@ static int planted_race(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"overflow", planted_overflow},
-  {"userdata_overflow", planted_userdata_overflow},
-  {"leak", planted_leak},
-  {"undefined", planted_undefined},
-  {"race", planted_race},
-  {NULL, NULL},
+    {"overflow", planted_overflow}, {"userdata_overflow", planted_userdata_overflow},
+    {"leak", planted_leak},         {"undefined", planted_undefined},
+    {"race", planted_race},         {NULL, NULL},
 };
 
 __attribute__((visibility("default"))) int luaopen_spec_support_planted(lua_State *L) {
