@@ -20,7 +20,7 @@ local function construct(class, ...)
 end
 
 local function describe(class)
-  return "class " .. class.__name
+  return getmetatable(class).__name
 end
 
 local function new(name, parent)
@@ -31,7 +31,12 @@ local function new(name, parent)
   end
   class.__index = class
   class.__name = name
-  return setmetatable(class, {__index = parent, __call = construct, __tostring = describe})
+  return setmetatable(class, {
+    __name = "class " .. name,
+    __index = parent,
+    __call = construct,
+    __tostring = describe,
+  })
 end
 
 -- What every class inherits.

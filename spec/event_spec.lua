@@ -1,0 +1,140 @@
+local saros = require "saros"
+local raises = require "spec.support.raises"
+
+-- Runs `main(event, order)` with three tasks that wait for the event and note their numbers.
+local function with_waiters(main)
+  local order = {}
+  saros.run(function()
+    local event = saros.Event()
+    local tasks = {}
+    for i = 1, 3 do
+      tasks[i] = saros.create_task(function()
+        event:wait()
+        order[#order + 1] = i
+      end)
+    end
+    saros.sleep(0)
+    main(event, order, tasks)
+  end)
+  return order
+end
+
+describe("saros.event", function()
+  it("begins cleared", function()
+    assert.is_false(saros.Event():is_set())
+  end)
+
+  it("is set until it is cleared", function()
+    local event = saros.Event()
+    event:set()
+    assert.is_true(event:is_set())
+    event:set()
+    assert.is_true(event:is_set())
+    event:clear()
+    assert.is_false(event:is_set())
+  end)
+
+  it("gives true at once when it is set, even outside a loop", function()
+    local event = saros.Event()
+    event:set()
+    assert.is_true(event:wait())
+  end)
+
+  it("cannot be waited for outside a loop", function()
+    raises(saros.RuntimeError, function() saros.Event():wait() end)
+  end)
+
+  it("wakes all who wait, in the order in which they came, in the next iteration", function()
+    with_waiters(function(event, order)
+      event:set()
+      assert.same({}, order)
+      saros.sleep(0)
+      assert.same({1, 2, 3}, order)
+    end)
+  end)
+
+  it("lets those go on who were woken, although it was cleared again", function()
+    with_waiters(function(event, order)
+      event:set()
+      event:clear()
+      saros.sleep(0)
+      assert.same({1, 2, 3}, order)
+      assert.is_false(event:is_set())
+    end)
+  end)
+
+  it("returns true to who was woken", function()
+    local result = saros.run(function()
+      local event = saros.Event()
+      saros.create_task(event.set, event)
+      return event:wait()
+    end)
+    assert.is_true(result)
+  end)
+
+  it("makes the next ones wait after a clear", function()
+    local order = with_waiters(function(event, order)
+      event:set()
+      event:clear()
+      local late = saros.create_task(function()
+        event:wait()
+        order[#order + 1] = "late"
+      end)
+      saros.sleep(0)
+      saros.sleep(0)
+      assert.is_false(late:done())
+      event:set()
+      saros.sleep(0)
+    end)
+    assert.same({1, 2, 3, "late"}, order)
+  end)
+
+  it("wakes the others when one waiter is cancelled", function()
+    local order = with_waiters(function(event, order, tasks)
+      tasks[2]:cancel()
+      event:set()
+      saros.sleep(0)
+      assert.is_true(tasks[2]:cancelled())
+      assert.same({1, 3}, order)
+    end)
+    assert.same({1, 3}, order)
+  end)
+
+  it("wakes the others when one is cancelled in the iteration in which all were woken", function()
+    local order = with_waiters(function(event, _, tasks)
+      event:set()
+      tasks[2]:cancel()
+      saros.sleep(0)
+      assert.is_true(tasks[2]:cancelled())
+    end)
+    assert.same({1, 3}, order)
+  end)
+
+  it("raises the cancellation at the wait", function()
+    saros.run(function()
+      local failure
+      local event = saros.Event()
+      local task = saros.create_task(function()
+        local ok
+        ok, failure = pcall(event.wait, event)
+        assert.is_false(ok)
+      end)
+      saros.sleep(0)
+      task:cancel("enough")
+      task:await()
+      assert.is_true(saros.is_error(failure, saros.CancelledError))
+      assert.equal("enough", failure.message)
+    end)
+  end)
+
+  it("belongs to the loop of its first wait", function()
+    local event = saros.Event()
+    local function wait()
+      saros.create_task(event.set, event)
+      event:wait()
+    end
+    saros.run(wait)
+    event:clear()
+    raises(saros.RuntimeError, saros.run, wait)
+  end)
+end)

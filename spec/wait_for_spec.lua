@@ -1,0 +1,191 @@
+local saros = require "saros"
+local raises = require "spec.support.raises"
+local ticking = require "spec.support.ticking"
+
+local function now() return saros.get_running_loop():time() end
+
+describe("saros.wait_for", function()
+  it("gives all results of a function, which gets the arguments", function()
+    ticking.run(function()
+      local function swap(a, b)
+        saros.sleep(1)
+        return b, nil, a
+      end
+      assert.same({2, nil, 1, n = 3}, table.pack(saros.wait_for(swap, 5, 1, 2)))
+    end)
+  end)
+
+  it("runs the function in the calling task", function()
+    ticking.run(function()
+      assert.equal(saros.current_task(), saros.wait_for(saros.current_task, 5))
+    end)
+  end)
+
+  it("calls any callable", function()
+    ticking.run(function()
+      local callable = setmetatable({}, {__call = function(_, x) return x end})
+      assert.equal("x", saros.wait_for(callable, 5, "x"))
+    end)
+  end)
+
+  it("raises TimeoutError when a function takes too long, and runs its scopes", function()
+    ticking.run(function()
+      local cleaned, start = false, now()
+      raises(saros.TimeoutError, saros.wait_for, function()
+        local _ <close> = setmetatable({}, {__close = function() cleaned = true end})
+        saros.sleep(100)
+      end, 5)
+      assert.is_true(cleaned)
+      assert.is_true(now() >= start + 5)
+      assert.is_true(now() < start + 50)
+    end)
+  end)
+
+  it("raises a function's own error, the same object", function()
+    ticking.run(function()
+      local object = saros.ValueError("mine")
+      assert.equal(object, raises(saros.ValueError, saros.wait_for, function() error(object) end, 5))
+    end)
+  end)
+
+  it("waits for a task and gives its results", function()
+    ticking.run(function()
+      local task = saros.create_task(function()
+        saros.sleep(2)
+        return "a", "b"
+      end)
+      assert.same({"a", "b"}, {saros.wait_for(task, 50)})
+    end)
+  end)
+
+  it("cancels a task that takes too long, and waits until it has ended", function()
+    ticking.run(function()
+      local cleaned = false
+      local task = saros.create_task(function()
+        local _ <close> = setmetatable({}, {__close = function()
+          saros.sleep(3)
+          cleaned = true
+        end})
+        saros.sleep(100)
+      end)
+      raises(saros.TimeoutError, saros.wait_for, task, 5)
+      assert.is_true(cleaned)
+      assert.is_true(task:cancelled())
+    end)
+  end)
+
+  it("gives the result of a task that ends well although it was cancelled", function()
+    ticking.run(function()
+      local task = saros.create_task(function()
+        pcall(saros.sleep, 100)
+        return "late"
+      end)
+      assert.equal("late", saros.wait_for(task, 2))
+    end)
+  end)
+
+  it("cancels the task when the waiting task is cancelled", function()
+    ticking.run(function()
+      local inner = saros.create_task(saros.sleep, 100)
+      local outer = saros.create_task(saros.wait_for, inner, 50)
+      saros.sleep(2)
+      outer:cancel()
+      raises(saros.CancelledError, outer.await, outer)
+      assert.is_true(inner:cancelled())
+    end)
+  end)
+
+  it("awaits an object with __await", function()
+    ticking.run(function()
+      local object = setmetatable({}, {__await = function()
+        saros.sleep(1)
+        return "awaited"
+      end})
+      assert.equal("awaited", saros.wait_for(object, 5))
+      local slow = setmetatable({}, {__await = function() saros.sleep(100) end})
+      raises(saros.TimeoutError, saros.wait_for, slow, 2)
+      raises(saros.TimeoutError, saros.wait_for, slow, 0)
+    end)
+  end)
+
+  it("has no limit with nil", function()
+    ticking.run(function()
+      assert.equal("done", saros.wait_for(saros.sleep, nil, 100, "done"))
+    end)
+  end)
+
+  describe("with a limit of 0 or less", function()
+    it("does not call a function", function()
+      saros.run(function()
+        for _, limit in ipairs {0, -1} do
+          local called = false
+          raises(saros.TimeoutError, saros.wait_for, function() called = true end, limit)
+          assert.is_false(called)
+        end
+      end)
+    end)
+
+    it("gives the result of what is done", function()
+      saros.run(function()
+        local future = saros.get_running_loop():create_future()
+        future:set_result("ready")
+        assert.equal("ready", saros.wait_for(future, 0))
+        local failed = saros.get_running_loop():create_future()
+        failed:set_exception(saros.ValueError("broken"))
+        raises(saros.ValueError, saros.wait_for, failed, 0)
+      end)
+    end)
+
+    it("cancels what is not done", function()
+      saros.run(function()
+        local future = saros.get_running_loop():create_future()
+        raises(saros.TimeoutError, saros.wait_for, future, 0)
+        assert.is_true(future:cancelled())
+      end)
+    end)
+
+    it("gives the result of a task that ends well although it was cancelled", function()
+      saros.run(function()
+        local task = saros.create_task(function()
+          pcall(saros.sleep, 100)
+          return "late"
+        end)
+        saros.sleep(0)
+        assert.equal("late", saros.wait_for(task, 0))
+      end)
+    end)
+
+    it("stops waiting when the waiting task is cancelled", function()
+      ticking.run(function()
+        local stubborn = saros.create_task(function()
+          pcall(saros.sleep, 100)
+          saros.sleep(10)
+        end)
+        saros.sleep(0)
+        local outer = saros.create_task(saros.wait_for, stubborn, 0)
+        saros.sleep(1)
+        outer:cancel()
+        raises(saros.CancelledError, outer.await, outer)
+        assert.is_false(stubborn:done())
+      end)
+    end)
+  end)
+
+  describe("refuses", function()
+    it("to run outside a loop", function()
+      raises(saros.RuntimeError, saros.wait_for, print, 1)
+      raises(saros.RuntimeError, saros.wait_for, print, nil)
+    end)
+
+    it("what can be neither awaited nor called", function()
+      assert.error_matches(function() saros.wait_for(5, 1) end,
+        "bad argument #1 to 'wait_for' %(awaitable or function expected, got number%)")
+    end)
+
+    it("a limit that is no number", function()
+      assert.error_matches(function() saros.wait_for(print, "soon") end,
+        "bad argument #2 to 'wait_for' %(number expected, got string%)")
+      raises(saros.ValueError, saros.wait_for, print, 0 / 0)
+    end)
+  end)
+end)
