@@ -30,20 +30,20 @@ end
 -- How items are kept; subclasses replace these four.
 
 function Queue:_init()
-  self.items = {}
+  self.stored = {}
   self.first = 1
   self.last = 0
 end
 
 function Queue:_put(item)
   self.last = self.last + 1
-  self.items[self.last] = item
+  self.stored[self.last] = item
 end
 
 function Queue:_get()
   local first = self.first
-  local item = self.items[first]
-  self.items[first] = nil
+  local item = self.stored[first]
+  self.stored[first] = nil
   if first == self.last then
     -- Starting over keeps the indices small, where Lua's tables are arrays.
     self.first, self.last = 1, 0
