@@ -5,8 +5,10 @@
 
 local core = require "saros.core"
 
--- Not lazily: an error has to be reported when no file can be opened any more, too.
+-- Not lazily: the core calls these methods of EventLoop, also when no file can be opened
+-- any more.
 require "saros.exceptions"
+require "saros.slow_callback"
 
 local saros = {
   --- The version of the library.
