@@ -1,0 +1,389 @@
+#include <math.h>
+
+#include "loop/class.h"
+#include "loop/errors.h"
+#include "loop/handle.h"
+#include "loop/interrupt.h"
+#include "loop/loop.h"
+#include "loop/timers.h"
+
+/* The frame of whatever iterates: the loop, and the message handler that all its protected calls use. */
+enum { FRAME_LOOP = 1, FRAME_HANDLER = 2 };
+
+/* How long the poll for I/O may be skipped while callbacks are ready. */
+enum { MAX_SKIPPED_POLLS = 61, MAX_SKIPPED_NS = 100000 };
+
+/* Deadlines later than this many seconds are as good as never: nanoseconds must fit. */
+#define FAR_FUTURE 9e9
+
+/* ---- errors ---- */
+
+void saros__call_exception_handler(lua_State *L, saros_loop_t *loop) {
+  luaL_checkstack(L, 6, NULL);
+  saros__push_loop(L, loop);
+  lua_getfield(L, -1, "call_exception_handler");
+  lua_insert(L, -3);
+  lua_insert(L, -2); /* method loop context */
+  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
+  if (saros__is_error(L, loop->rt, -1, SAROS_SLOT_INTERRUPT)) lua_error(L);
+  lua_pop(L, 1); /* the handlers in Lua report their own errors: this is out of memory */
+}
+
+/* Keeps the error on top, to be raised when libuv has returned. */
+static void keep_error(lua_State *L, saros_loop_t *loop) {
+  saros__store_slot(L, loop->rt, SAROS_SLOT_PENDING);
+  loop->has_error = true;
+  uv_stop(&loop->uv);
+}
+
+static void raise_kept_error(lua_State *L, saros_loop_t *loop) {
+  if (!loop->has_error) return;
+  loop->has_error = false;
+  saros__push_slot(L, loop->rt, SAROS_SLOT_PENDING);
+  lua_pushnil(L);
+  saros__store_slot(L, loop->rt, SAROS_SLOT_PENDING);
+  lua_error(L);
+}
+
+/* Sets `exception` and `traceback` of the context on top from the error at `index`. */
+static void describe_error(lua_State *L, saros_loop_t *loop, int index) {
+  lua_pushvalue(L, index);
+  lua_setfield(L, -2, "exception");
+  saros__push_slot(L, loop->rt, SAROS_SLOT_TRACEBACK);
+  if (lua_type(L, index) == LUA_TTABLE && saros__is_error(L, loop->rt, index, SAROS_SLOT_ERROR)) {
+    lua_pop(L, 1);
+    lua_getfield(L, index, "traceback");
+  }
+  lua_setfield(L, -2, "traceback");
+  lua_pushnil(L);
+  saros__store_slot(L, loop->rt, SAROS_SLOT_TRACEBACK);
+}
+
+void saros__loop_report(lua_State *L, saros_loop_t *loop, const char *message, const char *field,
+                        int index) {
+  if (saros__is_error(L, loop->rt, -1, SAROS_SLOT_INTERRUPT)) lua_error(L);
+  luaL_checkstack(L, 8, NULL);
+  if (field) index = lua_absindex(L, index);
+  int error = lua_gettop(L);
+  lua_createtable(L, 0, 4);
+  describe_error(L, loop, error);
+  lua_pushstring(L, message);
+  lua_setfield(L, -2, "message");
+  if (field) {
+    lua_pushvalue(L, index);
+    lua_setfield(L, -2, field);
+  }
+  saros__call_exception_handler(L, loop);
+  lua_pop(L, 1);
+}
+
+/* Arguments: error, loop, message. */
+static int report_protected(lua_State *L) {
+  saros_loop_t *loop = lua_touserdata(L, 2);
+  const char *message = lua_touserdata(L, 3);
+  lua_settop(L, 1);
+  saros__loop_report(L, loop, message, NULL, 0);
+  return 0;
+}
+
+void saros__loop_protect(saros_loop_t *loop, lua_CFunction f, void *context, const char *message) {
+  lua_State *L = loop->L;
+  if (!lua_checkstack(L, 8)) return;
+  lua_pushcfunction(L, f);
+  lua_pushlightuserdata(L, context);
+  if (lua_pcall(L, 1, 0, FRAME_HANDLER) == LUA_OK) return;
+  lua_pushcfunction(L, report_protected);
+  lua_insert(L, -2);
+  lua_pushlightuserdata(L, loop);
+  lua_pushlightuserdata(L, (void *)message);
+  if (lua_pcall(L, 3, 0, 0) != LUA_OK) keep_error(L, loop);
+}
+
+/* Reports the error on top, raised by the entry that ran last, and pops it; raises a KeyboardInterrupt. */
+static void report_entry(lua_State *L, saros_loop_t *loop) {
+  if (saros__is_error(L, loop->rt, -1, SAROS_SLOT_INTERRUPT)) {
+    loop->iterating = false;
+    lua_error(L);
+  }
+  luaL_checkstack(L, 8, NULL);
+  const saros_ready_t *ready = &loop->ready;
+  const saros_entry_t *entry = &ready->current.items[ready->position - 1];
+  int error = lua_gettop(L);
+  lua_createtable(L, 0, 4);
+  describe_error(L, loop, error);
+  if (saros__is_callback(entry)) {
+    saros__describe_callback(L, loop, entry, ready->current.first + ready->position - 1);
+  } else {
+    lua_pushliteral(L, "Exception in callback");
+  }
+  lua_setfield(L, -2, "message");
+  saros__call_exception_handler(L, loop);
+  lua_pop(L, 1);
+}
+
+/* ---- one iteration ---- */
+
+/* Runs entries until the queue is drained or one of them raises. */
+static int run_entries(lua_State *L) {
+  saros_loop_t *loop = lua_touserdata(L, 1);
+  saros_ready_t *ready = &loop->ready;
+  lua_settop(L, 0);
+  while (ready->position < ready->current.count) {
+    saros_entry_t entry = ready->current.items[ready->position++];
+    if (entry.run) entry.run(L, loop, entry.target, entry.extra);
+  }
+  return 0;
+}
+
+/* In debug mode, callbacks that took long are given to the Lua layer, which logs them. */
+static int run_entries_timed(lua_State *L) {
+  saros_loop_t *loop = lua_touserdata(L, 1);
+  saros_ready_t *ready = &loop->ready;
+  lua_settop(L, 0);
+  saros__push_loop(L, loop);
+  while (ready->position < ready->current.count) {
+    saros_entry_t entry = ready->current.items[ready->position++];
+    if (!entry.run) continue;
+    uint64_t begin = saros__now_ns();
+    entry.run(L, loop, entry.target, entry.extra);
+    double took = (double)(saros__now_ns() - begin) * 1e-9;
+    lua_getfield(L, 1, "slow_callback_duration");
+    bool slow = lua_isnumber(L, -1) && took >= lua_tonumber(L, -1);
+    lua_settop(L, 1);
+    if (!slow || lua_getfield(L, 1, "_slow_callback") != LUA_TFUNCTION) {
+      lua_settop(L, 1);
+      continue;
+    }
+    lua_pushvalue(L, 1);
+    if (saros__is_callback(&entry)) {
+      lua_State *stack = saros__values_stack(&loop->values, entry.extra);
+      lua_pushvalue(stack, saros__values_slot(entry.extra));
+      lua_xmove(stack, L, 1);
+    } else {
+      lua_pushnil(L);
+    }
+    lua_pushnumber(L, took);
+    lua_call(L, 3, 0);
+    lua_settop(L, 1);
+  }
+  return 0;
+}
+
+static void run_ready(lua_State *L, saros_loop_t *loop) {
+  if (!saros_ready_begin(&loop->ready)) luaL_error(L, "not enough memory");
+  saros__values_swap(&loop->values);
+  loop->callbacks += loop->ready.current.count - loop->ready.position;
+  while (loop->ready.position < loop->ready.current.count) {
+    lua_pushcfunction(L, loop->debug ? run_entries_timed : run_entries);
+    lua_pushlightuserdata(L, loop);
+    if (lua_pcall(L, 1, 0, FRAME_HANDLER) != LUA_OK) report_entry(L, loop);
+  }
+  saros__values_drained(&loop->values);
+}
+
+/* When the poll must end, in nanoseconds of the monotonic clock; UINT64_MAX: whenever something happens. */
+static uint64_t nearest_deadline(lua_State *L, saros_loop_t *loop) {
+  if (loop->timers.count == 0) return UINT64_MAX;
+  double when = loop->timers.nodes[0].when;
+  if (loop->overrides & SAROS_OVERRIDE_TIME) {
+    double left = when - saros__loop_time(L, loop);
+    when = saros__now() + (left > 0 ? left : 0);
+  }
+  if (!(when < FAR_FUTURE)) return UINT64_MAX;
+  return when > 0 ? (uint64_t)ceil(when * 1e9) + 1 : 1;
+}
+
+/* Waits for events until the nearest deadline. */
+static void wait_for_events(lua_State *L, saros_loop_t *loop) {
+  uint64_t deadline = nearest_deadline(L, loop), begin = saros__now_ns();
+  loop->iterating = true;
+  if (deadline <= begin) {
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    return;
+  }
+  if (deadline != UINT64_MAX) saros__alarm_set(&loop->alarm, deadline);
+  uv_run(&loop->uv, UV_RUN_ONCE);
+  loop->idle_ns += saros__now_ns() - begin;
+}
+
+/* Polls for I/O, or skips it while callbacks are ready and the last poll is not long ago. */
+static void poll_events(lua_State *L, saros_loop_t *loop) {
+  if (loop->dirty) {
+    loop->iterating = true;
+    loop->before_poll(loop);
+  }
+  if (saros_ready_count(&loop->ready) == 0 && !loop->stopping) {
+    wait_for_events(L, loop);
+  } else {
+    uint64_t now = saros__now_ns();
+    if (loop->polls_skipped < MAX_SKIPPED_POLLS && now - loop->polled_at < MAX_SKIPPED_NS) {
+      loop->polls_skipped++;
+      return;
+    }
+    loop->iterating = true;
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+  }
+  loop->polls_skipped = 0;
+  loop->polled_at = saros__now_ns();
+}
+
+static void count_lag(saros_loop_t *loop, double lag) {
+  static const double bounds[SAROS_LAG_BUCKETS] = SAROS_LAG_BOUNDS;
+  int bucket = 0;
+  while (lag > bounds[bucket]) bucket++;
+  loop->lag[bucket]++;
+}
+
+static void move_timers(lua_State *L, saros_loop_t *loop) {
+  if (loop->timers.count == 0) return;
+  double now = saros__loop_time(L, loop);
+  if (loop->timers.count == 0 || loop->timers.nodes[0].when > now) return;
+  count_lag(loop, now - loop->timers.nodes[0].when);
+  saros__timers_move_due(L, loop, now);
+}
+
+/* Expects the frame described at the top of this file. */
+static void iterate(lua_State *L, saros_loop_t *loop) {
+  loop->L = L;
+  loop->iterations++;
+  poll_events(L, loop);
+  loop->iterating = false;
+  raise_kept_error(L, loop);
+  move_timers(L, loop);
+  loop->iterating = true;
+  run_ready(L, loop);
+  loop->iterating = false;
+}
+
+/* ---- running ---- */
+
+bool saros__loop_is_idle(const saros_loop_t *loop) {
+  return saros_ready_count(&loop->ready) == 0 && loop->timers.count == 0 &&
+         loop->tasks.live == 0 && loop->active_io == 0;
+}
+
+void saros__check_not_running(lua_State *L, saros_loop_t *loop) {
+  if (loop->running) saros__raise(L, loop->rt, "RuntimeError", "This event loop is already running");
+  if (loop->rt->running) {
+    saros__raise(L, loop->rt, "RuntimeError",
+                 "Cannot run the event loop while another loop is running");
+  }
+}
+
+void saros__loop_enter(lua_State *L, saros_loop_t *loop, int index) {
+  lua_pushvalue(L, index);
+  saros__store_slot(L, loop->rt, SAROS_SLOT_LOOP);
+  loop->rt->running = loop;
+  loop->running = true;
+  loop->L = L;
+  loop->thread = (uint64_t)(uintptr_t)uv_thread_self();
+  loop->started_ns = loop->polled_at = saros__now_ns();
+  loop->polls_skipped = MAX_SKIPPED_POLLS; /* begin with a poll */
+  saros__interrupt_enter(loop);
+}
+
+void saros__loop_leave(saros_loop_t *loop) {
+  saros__interrupt_leave(loop);
+  lua_pushnil(loop->rt->anchor);
+  lua_replace(loop->rt->anchor, SAROS_SLOT_LOOP);
+  loop->run_ns += saros__now_ns() - loop->started_ns;
+  loop->rt->running = NULL;
+  loop->running = loop->stopping = loop->until_idle = loop->iterating = false;
+  loop->L = NULL;
+}
+
+/* Arguments: the loop. Runs until it is stopped. */
+static int run_until_stopped(lua_State *L) {
+  saros_loop_t *loop = saros__check_loop(L, FRAME_LOOP);
+  saros__push_handler(L, loop->rt);
+  while (!(loop->until_idle && saros__loop_is_idle(loop))) {
+    saros__class_refresh(L, loop, FRAME_LOOP);
+    if (loop->overrides & SAROS_OVERRIDE_RUN_ONCE) {
+      lua_getfield(L, FRAME_LOOP, "run_once");
+      lua_pushvalue(L, FRAME_LOOP);
+      lua_call(L, 1, 0);
+    } else {
+      iterate(L, loop);
+    }
+    if (loop->stopping) break;
+  }
+  return 0;
+}
+
+/* Enters the loop at `index`, calls `body` with it, and leaves it whatever happens. */
+static void run_inside(lua_State *L, saros_loop_t *loop, int index, lua_CFunction body) {
+  index = lua_absindex(L, index);
+  saros__check_not_running(L, loop);
+  saros__push_handler(L, loop->rt);
+  int handler = lua_gettop(L);
+  lua_pushcfunction(L, body);
+  lua_pushvalue(L, index);
+  saros__loop_enter(L, loop, index);
+  int status = lua_pcall(L, 1, 0, handler);
+  saros__loop_leave(loop);
+  if (status != LUA_OK) lua_error(L);
+  lua_remove(L, handler);
+}
+
+void saros__loop_run(lua_State *L, saros_loop_t *loop, int index, bool until_idle) {
+  saros__check_not_running(L, loop);
+  loop->until_idle = until_idle;
+  run_inside(L, loop, index, run_until_stopped);
+}
+
+/*** Runs the loop until `stop()`. Mirrors `asyncio.loop.run_forever`.
+ * @function EventLoop:run_forever
+ * @raise RuntimeError if the loop is closed, or a loop is already running; KeyboardInterrupt
+ */
+static int loop_run_forever(lua_State *L) {
+  saros_loop_t *loop = saros__check_open_loop(L, 1);
+  saros__loop_run(L, loop, 1, false);
+  return 0;
+}
+
+/*** Runs the loop until `stop()`, or until nothing is left: no callback, timer, task, or I/O.
+ * Signal handlers alone do not keep it going. Not in asyncio.
+ * @function EventLoop:run
+ * @raise RuntimeError if the loop is closed, or a loop is already running; KeyboardInterrupt
+ */
+static int loop_run(lua_State *L) {
+  saros_loop_t *loop = saros__check_open_loop(L, 1);
+  saros__loop_run(L, loop, 1, true);
+  return 0;
+}
+
+static int run_one(lua_State *L) {
+  saros_loop_t *loop = saros__check_loop(L, FRAME_LOOP);
+  saros__push_handler(L, loop->rt);
+  iterate(L, loop);
+  return 0;
+}
+
+/*** Runs one iteration: polls for I/O, moves the timers that are due, runs what was ready.
+ * A loop class overrides it to see every iteration.
+ * @function EventLoop:run_once
+ * @raise RuntimeError if the loop is closed, or an iteration is under way
+ */
+static int loop_run_once(lua_State *L) {
+  saros_loop_t *loop = saros__check_open_loop(L, 1);
+  lua_settop(L, 1);
+  if (!loop->running) {
+    run_inside(L, loop, 1, run_one);
+    return 0;
+  }
+  if (loop->iterating) {
+    return saros__raise(L, loop->rt, "RuntimeError", "This event loop is already running");
+  }
+  saros__push_handler(L, loop->rt);
+  iterate(L, loop);
+  return 0;
+}
+
+static const luaL_Reg methods[] = {{"run_forever", loop_run_forever},
+                                   {"run", loop_run},
+                                   {"run_once", loop_run_once},
+                                   {NULL, NULL}};
+
+void saros__iteration_methods(lua_State *L, saros_runtime_t *rt) {
+  saros__set_functions(L, rt, methods);
+}

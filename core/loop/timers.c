@@ -1,0 +1,248 @@
+#include "loop/timers.h"
+
+#include <math.h>
+
+#include "loop/errors.h"
+#include "loop/handle.h"
+
+typedef struct saros_timer_handle {
+  saros_marker_t marker;
+  saros_loop_t *loop;
+  saros_timer_ref_t ref;
+  double when;
+  uint32_t loop_id;
+  bool cancelled;
+} saros_timer_handle_t;
+
+/* Where a slot's function and argument are in the loop's table of timers. */
+static inline lua_Integer function_key(uint32_t slot) {
+  return (lua_Integer)slot * 2 + 1;
+}
+static inline lua_Integer argument_key(uint32_t slot) {
+  return (lua_Integer)slot * 2 + 2;
+}
+
+double saros__check_seconds(lua_State *L, saros_runtime_t *rt, int index, const char *what) {
+  double seconds = luaL_checknumber(L, index);
+  if (isnan(seconds)) saros__raise(L, rt, "ValueError", "%s must be a number of seconds, not NaN", what);
+  return seconds;
+}
+
+/* ---- timers that run C functions ---- */
+
+void saros__timer_reserve(lua_State *L, saros_loop_t *loop) {
+  if (!saros_timer_heap_reserve(&loop->timers)) luaL_error(L, "not enough memory");
+}
+
+saros_timer_ref_t saros__timer_set(saros_loop_t *loop, double when, saros_run_fn run, void *target) {
+  return saros_timer_heap_insert(&loop->timers, when, run, target, 0);
+}
+
+void saros__timer_cancel(saros_loop_t *loop, saros_timer_ref_t ref) {
+  if (saros_timer_heap_find(&loop->timers, ref)) saros_timer_heap_remove(&loop->timers, ref.slot);
+}
+
+/* ---- timers that run Lua functions ---- */
+
+/* Runs a Lua timer whose slot is still in use; see run_due. */
+static void run_timer(lua_State *L, saros_loop_t *loop, void *target, uintptr_t slot_and_nargs) {
+  (void)target;
+  uint32_t slot = (uint32_t)(slot_and_nargs >> 32);
+  int nargs = (int)(uint32_t)slot_and_nargs;
+  luaL_checkstack(L, LUA_MINSTACK + (nargs > 1 ? nargs : 1), NULL);
+  saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
+  int table = lua_gettop(L);
+  lua_rawgeti(L, table, function_key(slot));
+  lua_pushnil(L);
+  lua_rawseti(L, table, function_key(slot));
+  if (nargs > 0) {
+    int packed = lua_gettop(L) + 1;
+    lua_rawgeti(L, table, argument_key(slot));
+    lua_pushnil(L);
+    lua_rawseti(L, table, argument_key(slot));
+    if (nargs > 1) {
+      for (int i = 1; i <= nargs; i++) lua_rawgeti(L, packed, i);
+      lua_remove(L, packed);
+    }
+  }
+  lua_remove(L, table);
+  lua_call(L, nargs, 0);
+}
+
+/* The ready queue's entry for a timer that was due: it may have been cancelled since. */
+static void run_due(lua_State *L, saros_loop_t *loop, void *target, uintptr_t ref_word) {
+  (void)target;
+  saros_timer_ref_t ref = {(uint32_t)(ref_word >> 32), (uint32_t)ref_word};
+  saros_timer_t *timer = saros_timer_heap_find(&loop->timers, ref);
+  if (!timer) return;
+  saros_run_fn run = timer->run;
+  void *argument = timer->target;
+  uintptr_t extra = (uintptr_t)ref.slot << 32 | timer->nargs;
+  saros_timer_heap_remove(&loop->timers, ref.slot);
+  run(L, loop, argument, extra);
+}
+
+static void on_due(void *context, uint32_t slot, uint32_t generation) {
+  saros_loop_t *loop = context;
+  saros_ready_push(&loop->ready, run_due, NULL, (uintptr_t)slot << 32 | generation);
+}
+
+void saros__timers_move_due(lua_State *L, saros_loop_t *loop, double now) {
+  saros_timer_heap_t *heap = &loop->timers;
+  if (heap->count == 0 || heap->nodes[0].when > now) return;
+  saros__loop_reserve(L, loop, saros_timer_heap_count_due(heap, now, heap->count));
+  saros_timer_heap_take_due(heap, now, on_due, loop);
+}
+
+/* Drops the values of a timer that was cancelled. */
+static void clear_values(lua_State *L, saros_loop_t *loop, uint32_t slot) {
+  saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, function_key(slot));
+  lua_pushnil(L);
+  lua_rawseti(L, -2, argument_key(slot));
+  lua_pop(L, 1);
+}
+
+/* Replaces several arguments above index 3 by one table of them; returns how many there were. */
+static int pack(lua_State *L) {
+  int nargs = lua_gettop(L) - 3;
+  if (nargs > 1) {
+    lua_createtable(L, nargs, 0);
+    lua_insert(L, 4);
+    for (int i = nargs; i > 0; i--) lua_rawseti(L, 4, i);
+  }
+  return nargs;
+}
+
+/* Sets the timer for the function at index 3 and the arguments above it; returns its handle. */
+static int set_timer(lua_State *L, saros_loop_t *loop, double when) {
+  luaL_checkstack(L, 6, NULL);
+  int nargs = pack(L);
+  saros_timer_handle_t *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  *handle = (saros_timer_handle_t){SAROS_MARKER_TIMER_HANDLE, loop, {SAROS_NO_SLOT, 0}, when, loop->id, false};
+  saros__push_slot(L, loop->rt, SAROS_SLOT_TIMER_HANDLE);
+  lua_setmetatable(L, -2);
+  lua_replace(L, 1);
+  /* From here on no finalizer can run, so the slot stays ours. */
+  saros__timer_reserve(L, loop);
+  uint32_t slot = saros_timer_heap_next_slot(&loop->timers);
+  saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
+  if (nargs > 0) {
+    lua_pushvalue(L, 4);
+    lua_rawseti(L, -2, argument_key(slot));
+  }
+  lua_pushvalue(L, 3);
+  lua_rawseti(L, -2, function_key(slot));
+  handle->ref = saros_timer_heap_insert(&loop->timers, when, run_timer, NULL, (uint32_t)nargs);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* Calls an overridden call_at with the function at index 3 and the arguments above it. */
+static int call_at_method(lua_State *L, double when) {
+  lua_pushnumber(L, when);
+  lua_replace(L, 2);
+  lua_getfield(L, 1, "call_at");
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 1);
+  return 1;
+}
+
+/*** Schedules a callback for later.
+ * A timer never fires early, and equal deadlines fire in the order in which they were set.
+ * Mirrors `asyncio.loop.call_later`.
+ * @function EventLoop:call_later
+ * @tparam number delay seconds from now; zero or less means the next iteration
+ * @tparam function fn what to call
+ * @param[opt] ... its arguments
+ * @treturn TimerHandle a handle with `cancel()`, `cancelled()` and `when()`
+ * @raise ValueError if the delay is NaN; RuntimeError if the loop is closed
+ */
+static int loop_call_later(lua_State *L) {
+  saros_loop_t *loop = saros__check_open_loop(L, 1);
+  double delay = saros__check_seconds(L, loop->rt, 2, "delay");
+  saros__check_callable(L, 3);
+  double when = saros__loop_time(L, loop) + delay;
+  if (loop->overrides & SAROS_OVERRIDE_CALL_AT) return call_at_method(L, when);
+  return set_timer(L, loop, when);
+}
+
+/*** Schedules a callback for a point in time. Mirrors `asyncio.loop.call_at`.
+ * @function EventLoop:call_at
+ * @tparam number when seconds, by `loop:time()`
+ * @tparam function fn what to call
+ * @param[opt] ... its arguments
+ * @treturn TimerHandle a handle with `cancel()`, `cancelled()` and `when()`
+ * @raise ValueError if `when` is NaN; RuntimeError if the loop is closed
+ */
+static int loop_call_at(lua_State *L) {
+  saros_loop_t *loop = saros__check_open_loop(L, 1);
+  double when = saros__check_seconds(L, loop->rt, 2, "when");
+  saros__check_callable(L, 3);
+  return set_timer(L, loop, when);
+}
+
+/* ---- TimerHandle ---- */
+
+static saros_timer_handle_t *check_handle(lua_State *L) {
+  saros_timer_handle_t *handle = saros__test_marker(L, 1, SAROS_MARKER_TIMER_HANDLE);
+  if (!handle) luaL_typeerror(L, 1, "TimerHandle");
+  return handle;
+}
+
+/*** Cancels the timer: its callback will not run.
+ * @function TimerHandle:cancel
+ */
+static int timer_cancel(lua_State *L) {
+  saros_timer_handle_t *handle = check_handle(L);
+  if (handle->cancelled) return 0;
+  saros_loop_t *loop = handle->loop;
+  handle->cancelled = true;
+  if (loop->id != handle->loop_id || !saros_timer_heap_find(&loop->timers, handle->ref)) return 0;
+  clear_values(L, loop, handle->ref.slot);
+  saros_timer_heap_remove(&loop->timers, handle->ref.slot);
+  return 0;
+}
+
+/*** Tells whether the timer was cancelled; true also after it fired.
+ * @function TimerHandle:cancelled
+ * @treturn boolean
+ */
+static int timer_cancelled(lua_State *L) {
+  lua_pushboolean(L, check_handle(L)->cancelled);
+  return 1;
+}
+
+/*** The timer's deadline.
+ * @function TimerHandle:when
+ * @treturn number seconds, by `loop:time()`
+ */
+static int timer_when(lua_State *L) {
+  lua_pushnumber(L, check_handle(L)->when);
+  return 1;
+}
+
+static int timer_tostring(lua_State *L) {
+  saros_timer_handle_t *handle = check_handle(L);
+  lua_pushfstring(L, "TimerHandle: %p when=%f%s", (void *)handle, handle->when,
+                  handle->cancelled ? " (cancelled)" : "");
+  return 1;
+}
+
+static const luaL_Reg loop_functions[] = {
+    {"call_later", loop_call_later}, {"call_at", loop_call_at}, {NULL, NULL}};
+
+static const luaL_Reg methods[] = {
+    {"cancel", timer_cancel}, {"cancelled", timer_cancelled}, {"when", timer_when}, {NULL, NULL}};
+
+static const luaL_Reg metamethods[] = {{"__tostring", timer_tostring}, {NULL, NULL}};
+
+void saros__timers_open(lua_State *L, saros_runtime_t *rt) {
+  saros__new_class(L, rt, "TimerHandle", methods, metamethods);
+  saros__store_slot(L, rt, SAROS_SLOT_TIMER_HANDLE);
+}
+
+void saros__timers_methods(lua_State *L, saros_runtime_t *rt) {
+  saros__set_functions(L, rt, loop_functions);
+}

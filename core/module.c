@@ -1,0 +1,112 @@
+/* module.c: `require "saros.core"`, the core as one Lua module. Private: programs use `saros`. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <uv.h>
+
+#include "loop/class.h"
+#include "loop/errors.h"
+#include "loop/handle.h"
+#include "loop/interrupt.h"
+#include "loop/loop.h"
+#include "loop/runtime.h"
+#include "loop/signals.h"
+#include "loop/timers.h"
+#include "loop/watcher.h"
+#include "task/awaitable.h"
+#include "task/gather.h"
+#include "task/script.h"
+#include "task/sleep.h"
+#include "task/task.h"
+
+#if defined(__GNUC__)
+#define SAROS_EXPORT __attribute__((visibility("default")))
+#else
+#define SAROS_EXPORT
+#endif
+
+/*** The running loop. Mirrors `asyncio.get_running_loop`.
+ * @function get_running_loop
+ * @treturn EventLoop
+ * @raise RuntimeError if none runs
+ */
+static int get_running_loop(lua_State *L) {
+  saros_runtime_t *rt = saros__runtime(L);
+  if (!rt->running) return saros__raise(L, rt, "RuntimeError", "no running event loop");
+  saros__push_slot(L, rt, SAROS_SLOT_LOOP);
+  return 1;
+}
+
+/* The running loop, or nil. */
+static int running_loop_or_nil(lua_State *L) {
+  saros__push_slot(L, saros__runtime(L), SAROS_SLOT_LOOP);
+  return 1;
+}
+
+/*** The monotonic clock.
+ * @function monotonic
+ * @treturn number seconds
+ */
+static int monotonic(lua_State *L) {
+  lua_pushnumber(L, saros__now());
+  return 1;
+}
+
+/*** How many processors the machine has.
+ * @function cpu_count
+ * @treturn integer
+ */
+static int cpu_count(lua_State *L) {
+  uv_cpu_info_t *cpus;
+  int count = 1;
+  if (uv_cpu_info(&cpus, &count) == 0) uv_free_cpu_info(cpus, count);
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"get_running_loop", get_running_loop},
+                                     {"running_loop_or_nil", running_loop_or_nil},
+                                     {"is_error", saros__errors_is_error},
+                                     {"monotonic", monotonic},
+                                     {"cpu_count", cpu_count},
+                                     {NULL, NULL}};
+
+/* Makes the class EventLoop with the methods of all layers. */
+static void open_loop_class(lua_State *L, saros_runtime_t *rt) {
+  lua_newtable(L);
+  saros__loop_methods(L, rt);
+  saros__iteration_methods(L, rt);
+  saros__handle_methods(L, rt);
+  saros__timers_methods(L, rt);
+  saros__signals_methods(L, rt);
+  saros__watcher_methods(L, rt);
+  saros__future_loop_methods(L, rt);
+  saros__awaitable_loop_methods(L, rt);
+  /* On this thread and on any other, the loop's own thread keeps its FIFO place. */
+  lua_getfield(L, -1, "call_soon");
+  lua_setfield(L, -2, "call_soon_threadsafe");
+  saros__class_open(L, rt);
+}
+
+SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
+  luaL_checkversion(L);
+  saros_runtime_t *rt = saros__runtime_open(L);
+  lua_newtable(L);
+  saros__set_functions(L, rt, functions);
+  saros__errors_open(L, rt);
+  lua_setfield(L, -2, "errors");
+  saros__handle_open(L, rt);
+  saros__timers_open(L, rt);
+  saros__future_open(L, rt);
+  saros__task_open(L, rt);
+  saros__signals_open(L, rt);
+  saros__interrupt_open(L, rt);
+  saros__awaitable_functions(L, rt);
+  saros__sleep_functions(L, rt);
+  saros__gather_functions(L, rt);
+  saros__script_functions(L, rt);
+  open_loop_class(L, rt);
+  lua_setfield(L, -2, "EventLoop");
+  lua_pushstring(L, uv_version_string());
+  lua_setfield(L, -2, "uv_version");
+  return 1;
+}

@@ -1,0 +1,91 @@
+/* cancel.c: cancelling tasks. */
+#include "loop/errors.h"
+#include "task/task.h"
+
+void saros__task_push_cancelled(lua_State *L, saros_task_t *task) {
+  saros_runtime_t *rt = task->future.loop->rt;
+  luaL_checkstack(L, 8, NULL);
+  if (!task->future.has_extras) {
+    saros__push_cancelled(L, rt, 0);
+    return;
+  }
+  saros__push_task(L, task);
+  saros__future_extra(L, -1, &task->future, "cancel_message");
+  saros__push_cancelled(L, rt, lua_isnil(L, -1) ? 0 : lua_gettop(L));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Remembers the message at `message` (0: none) of the request that will raise. */
+static void store_message(lua_State *L, int index, saros_task_t *task, int message) {
+  if (!message && !task->future.has_extras) return;
+  saros__future_extras(L, index, &task->future);
+  if (message) {
+    lua_pushvalue(L, message);
+  } else {
+    lua_pushnil(L);
+  }
+  lua_setfield(L, -2, "cancel_message");
+  lua_pop(L, 1);
+}
+
+void saros__task_withdraw(saros_task_t *task) {
+  uint8_t wait = task->wait;
+  task->wait = SAROS_WAIT_NONE;
+  if (wait == SAROS_WAIT_INTERNAL) {
+    if (task->withdraw) task->withdraw(task, task->on.owner);
+  } else if (wait == SAROS_WAIT_FUTURE) {
+    saros__future_remove_waiter(task->on.awaited, saros__wake_task, task);
+  }
+}
+
+/* Pushes the future that a suspended task awaits: it is on top of the coroutine's stack. */
+static saros_future_t *push_awaited(lua_State *L, saros_task_t *task) {
+  lua_pushvalue(task->co, -1);
+  lua_xmove(task->co, L, 1);
+  return task->on.awaited;
+}
+
+/* True if the task is suspended as the loop left it, so that its stack can be looked at. */
+static bool is_waiting_for_future(const saros_task_t *task) {
+  return task->wait == SAROS_WAIT_FUTURE && task->suspended && lua_status(task->co) == LUA_YIELD;
+}
+
+/* One request follows the chain of tasks that await tasks to its end, in a loop: chains are long. */
+bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message) {
+  index = lua_absindex(L, index);
+  if (message) message = lua_absindex(L, message);
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 10, NULL);
+  saros__future_silence(&task->future);
+  if (saros__future_done(&task->future)) return false;
+  lua_pushvalue(L, index);
+  for (;;) {
+    saros_loop_t *loop = task->future.loop;
+    int here = lua_gettop(L);
+    task->cancelling++;
+    if (is_waiting_for_future(task)) {
+      saros_future_t *awaited = push_awaited(L, task);
+      lua_replace(L, here);
+      if (awaited->marker == SAROS_MARKER_TASK) {
+        task = (saros_task_t *)awaited;
+        saros__future_silence(awaited);
+        continue;
+      }
+      if (saros__future_cancel(L, here, awaited, message)) break;
+      saros__push_task(L, task); /* a gather whose children are all done: it cannot be cancelled any more */
+      lua_replace(L, here);
+    }
+    store_message(L, here, task, message);
+    if (task->wait == SAROS_WAIT_INTERNAL) {
+      saros__task_schedule(L, loop, task);
+      if (task->withdraw) task->withdraw(task, task->on.owner);
+      task->wait = SAROS_WAIT_CANCELLED;
+    } else {
+      task->must_cancel = true;
+    }
+    break;
+  }
+  lua_settop(L, top);
+  return true;
+}

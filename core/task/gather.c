@@ -1,0 +1,300 @@
+#include "task/gather.h"
+
+#include <string.h>
+
+#include "loop/errors.h"
+#include "loop/handle.h"
+#include "task/awaitable.h"
+#include "task/task.h"
+
+enum { UV_CHILDREN = SAROS_UV_EXTRAS + 1 };
+
+typedef struct saros_gather {
+  saros_future_t future; /* first: a gather is a future */
+  uint32_t entries;      /* length of the list of children */
+  uint32_t children;     /* how many different ones */
+  uint32_t finished;
+  bool return_exceptions;
+  bool cancel_requested;
+} saros_gather_t;
+
+/* ---- results ---- */
+
+/* Replaces a raised value that is no error object by an Error that carries it. */
+static void wrap_value(lua_State *L, saros_runtime_t *rt) {
+  if (saros__is_error(L, rt, -1, SAROS_SLOT_ERROR)) return;
+  luaL_tolstring(L, -1, NULL);
+  saros__push_error(L, rt, "Error", "%s", lua_tostring(L, -1));
+  lua_remove(L, -2);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "value");
+}
+
+/* Pushes what the result list gets for the child at `index`: its first result, or its error. */
+static void push_outcome(lua_State *L, saros_runtime_t *rt, int index) {
+  saros_future_t *child = lua_touserdata(L, index);
+  if (child->state == SAROS_RESULT) {
+    if (child->nresults > 0) {
+      lua_getiuservalue(L, index, SAROS_UV_VALUE);
+    } else {
+      lua_pushnil(L);
+    }
+    return;
+  }
+  saros__future_push_error(L, index, child);
+  wrap_value(L, rt);
+}
+
+/* Completes the gather at `index`, whose children are all done; `last` is the one that was last. */
+static void complete(lua_State *L, saros_loop_t *loop, int index, saros_gather_t *gather) {
+  lua_getiuservalue(L, index, UV_CHILDREN);
+  int children = lua_gettop(L);
+  if (gather->cancel_requested) {
+    lua_rawgeti(L, children, gather->entries);
+    saros_future_t *last = lua_touserdata(L, -1);
+    if (last->state == SAROS_CANCELLED) {
+      saros__future_push_error(L, -1, last);
+    } else {
+      saros__push_cancelled(L, loop->rt, 0);
+    }
+    saros__future_set_error(L, index, &gather->future);
+    return;
+  }
+  lua_createtable(L, (int)gather->entries, 1);
+  for (uint32_t i = 1; i <= gather->entries; i++) {
+    lua_rawgeti(L, children, i);
+    push_outcome(L, loop->rt, children + 2);
+    lua_rawseti(L, children + 1, i);
+    lua_settop(L, children + 1);
+  }
+  lua_pushinteger(L, gather->entries);
+  lua_setfield(L, -2, "n");
+  saros__future_set_results(L, index, &gather->future, 1);
+}
+
+/* Pushes the userdata of a child. */
+static void push_child(lua_State *L, int index, const saros_gather_t *gather,
+                       const saros_future_t *child) {
+  lua_getiuservalue(L, index, UV_CHILDREN);
+  for (uint32_t i = 1; i <= gather->entries; i++) {
+    lua_rawgeti(L, -1, i);
+    if (lua_touserdata(L, -1) == child) break;
+    lua_pop(L, 1);
+  }
+  lua_remove(L, -2);
+}
+
+/* A child is done. */
+static void on_child_done(lua_State *L, saros_loop_t *loop, void *target, uintptr_t extra) {
+  saros_gather_t *gather = target;
+  saros_future_t *child = (saros_future_t *)extra;
+  gather->finished++;
+  bool all = gather->finished == gather->children;
+  bool fails = child->state != SAROS_RESULT && !gather->return_exceptions;
+  if (saros__future_done(&gather->future)) {
+    if (child->state == SAROS_FAILED) saros__future_silence(child);
+    if (all) saros__loop_release(L, loop, gather);
+    return;
+  }
+  if (!all && !fails) return;
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 12, NULL);
+  saros__loop_anchored(L, loop, gather);
+  int index = lua_gettop(L);
+  if (fails) {
+    push_child(L, index, gather, child);
+    saros__future_push_error(L, -1, child);
+    saros__future_set_error(L, index, &gather->future);
+  } else {
+    complete(L, loop, index, gather);
+  }
+  if (all) saros__loop_release(L, loop, gather);
+  lua_settop(L, top);
+}
+
+/* For an overridden call_soon: upvalues gather and child. */
+static int child_done_by_callback(lua_State *L) {
+  saros_gather_t *gather = lua_touserdata(L, lua_upvalueindex(2));
+  on_child_done(L, gather->future.loop, gather, (uintptr_t)lua_touserdata(L, lua_upvalueindex(3)));
+  return 0;
+}
+
+static void wake_gather(lua_State *L, saros_loop_t *loop, saros_future_t *child, int index,
+                        void *target) {
+  if (loop->closed) return;
+  if (loop->overrides & SAROS_OVERRIDE_CALL_SOON) {
+    luaL_checkstack(L, 6, NULL);
+    index = lua_absindex(L, index);
+    saros__push_slot(L, loop->rt, SAROS_SLOT_RUNTIME);
+    saros__loop_anchored(L, loop, target);
+    lua_pushvalue(L, index);
+    lua_pushcclosure(L, child_done_by_callback, 3);
+    saros__schedule_call(L, loop, 1);
+    return;
+  }
+  saros__loop_reserve(L, loop, 1);
+  saros_ready_push(&loop->ready, on_child_done, target, (uintptr_t)child);
+}
+
+bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int message) {
+  saros_gather_t *gather = (saros_gather_t *)future;
+  bool requested = false;
+  luaL_checkstack(L, 12, NULL);
+  lua_getiuservalue(L, index, UV_CHILDREN);
+  int children = lua_gettop(L);
+  for (uint32_t i = 1; i <= gather->entries; i++) {
+    lua_rawgeti(L, children, i);
+    if (saros__future_cancel(L, -1, lua_touserdata(L, -1), message)) requested = true;
+    lua_settop(L, children);
+  }
+  lua_pop(L, 1);
+  if (requested) gather->cancel_requested = true;
+  return requested;
+}
+
+/* ---- making one ---- */
+
+/* True for a table that is a list or options: not awaitable itself. */
+static bool is_plain_table(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TTABLE && !saros__is_awaitable(L, index);
+}
+
+/* Reads the options at `index`. */
+static bool read_options(lua_State *L, saros_runtime_t *rt, int index) {
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    lua_pop(L, 1);
+    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    if (!name || strcmp(name, "return_exceptions") != 0) {
+      luaL_tolstring(L, -1, NULL);
+      saros__raise(L, rt, "ValueError", "unknown option '%s' (known: return_exceptions)",
+                   lua_tostring(L, -1));
+    }
+  }
+  lua_getfield(L, index, "return_exceptions");
+  bool value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+/* Brings the arguments into the form: list of awaitables at 1, of length `n`; returns return_exceptions. */
+static bool read_arguments(lua_State *L, saros_runtime_t *rt, lua_Integer *n) {
+  int top = lua_gettop(L);
+  bool return_exceptions = false;
+  if (is_plain_table(L, 1)) {
+    if (!lua_isnoneornil(L, 2)) {
+      luaL_checktype(L, 2, LUA_TTABLE);
+      return_exceptions = read_options(L, rt, 2);
+    }
+    lua_settop(L, 1);
+    *n = luaL_len(L, 1);
+  } else {
+    if (top > 1 && is_plain_table(L, top)) {
+      return_exceptions = read_options(L, rt, top);
+      lua_settop(L, --top);
+    }
+    *n = top;
+    lua_createtable(L, top, 0);
+    lua_insert(L, 1);
+    for (int i = top; i > 0; i--) lua_rawseti(L, 1, i);
+  }
+  for (lua_Integer i = 1; i <= *n; i++) {
+    lua_geti(L, 1, i);
+    if (!saros__is_awaitable(L, -1)) {
+      luaL_argerror(L, (int)i, lua_pushfstring(L, "awaitable or function expected, got %s", luaL_typename(L, -1)));
+    }
+    lua_pop(L, 1);
+  }
+  return return_exceptions;
+}
+
+/* Pushes the list of futures for the `n` awaitables in the list at 1; functions become tasks. */
+static void make_children(lua_State *L, saros_runtime_t *rt, lua_Integer n) {
+  lua_createtable(L, (int)n, 0);
+  saros_loop_t *loop = rt->running;
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_geti(L, 1, i);
+    saros_future_t *child = saros__ensure_future(L, rt, 3);
+    if (!child) luaL_error(L, "the task factory returned no future");
+    if (!loop) loop = saros__future_loop(child);
+    if (!loop || child->loop_id != loop->id) {
+      saros__raise(L, rt, "ValueError", "gather: the futures belong to different loops");
+    }
+    lua_rawseti(L, 2, i);
+  }
+}
+
+static saros_gather_t *new_gather(lua_State *L, saros_loop_t *loop) {
+  saros_gather_t *gather = lua_newuserdatauv(L, sizeof *gather, UV_CHILDREN);
+  saros__future_init(&gather->future, loop, SAROS_MARKER_FUTURE);
+  gather->future.gathering = true;
+  gather->entries = gather->children = gather->finished = 0;
+  gather->return_exceptions = gather->cancel_requested = false;
+  saros__push_slot(L, loop->rt, SAROS_SLOT_FUTURE);
+  lua_setmetatable(L, -2);
+  return gather;
+}
+
+/* Lets the gather at 3 wait for each different child in the list at 2. */
+static void watch_children(lua_State *L, saros_loop_t *loop, saros_gather_t *gather) {
+  uint32_t mark = ++loop->rt->gather_mark;
+  for (uint32_t i = 1; i <= gather->entries; i++) {
+    lua_rawgeti(L, 2, i);
+    saros_future_t *child = lua_touserdata(L, 4);
+    if (child->mark != mark) {
+      child->mark = mark;
+      gather->children++;
+      if (saros__future_done(child)) {
+        wake_gather(L, loop, child, 4, gather);
+      } else {
+        saros__future_add_waiter(L, 4, child, wake_gather, gather);
+      }
+    }
+    lua_settop(L, 3);
+  }
+}
+
+/*** Waits for many awaitables at once. Mirrors `asyncio.gather`.
+ * Functions become tasks, the same function twice runs twice; the same future counts once. Without
+ * `return_exceptions` the first error is raised while the others go on. Cancelling the gather cancels
+ * its children.
+ * @function gather
+ * @param ... awaitables; or one list of them, and options: `return_exceptions` (false): errors become
+ * entries of the result
+ * @treturn Future its result is a list `{n=, ...}` with each one's first result
+ * @raise ValueError for an unknown option, or futures of different loops
+ */
+static int task_gather(lua_State *L) {
+  saros_runtime_t *rt = saros__runtime(L);
+  lua_Integer n = 0;
+  if (lua_gettop(L) == 0) lua_newtable(L);
+  bool return_exceptions = read_arguments(L, rt, &n);
+  lua_settop(L, 1);
+  if (n == 0) {
+    saros_future_t *future = saros__future_new(L, saros__need_running(L, rt));
+    lua_createtable(L, 0, 1);
+    lua_pushinteger(L, 0);
+    lua_setfield(L, -2, "n");
+    saros__future_set_results(L, 2, future, 1);
+    return 1;
+  }
+  make_children(L, rt, n);
+  lua_rawgeti(L, 2, 1);
+  saros_loop_t *loop = saros__test_future(L, 3)->loop;
+  lua_settop(L, 2);
+  saros_gather_t *gather = new_gather(L, loop);
+  gather->return_exceptions = return_exceptions;
+  gather->entries = (uint32_t)n;
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 3, UV_CHILDREN);
+  lua_pushvalue(L, 3);
+  saros__loop_anchor(L, loop, gather);
+  watch_children(L, loop, gather);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"gather", task_gather}, {NULL, NULL}};
+
+void saros__gather_functions(lua_State *L, saros_runtime_t *rt) {
+  saros__set_functions(L, rt, functions);
+}

@@ -1,0 +1,23 @@
+/* gather.h: many futures as one.
+ *
+ * A gather is a future that counts its children. Each child that gets done is
+ * one entry of the ready queue, as a callback each would be in CPython, but the
+ * entry calls C: this is the cost of ten thousand tasks.
+ *
+ * User values: those of a future, and 3, the list of children. The loop keeps a
+ * gather alive until all its children are done, because they point to it.
+ *
+ * Threads: the owning loop's thread only.
+ */
+#ifndef SAROS_TASK_GATHER_H
+#define SAROS_TASK_GATHER_H
+
+#include "task/future.h"
+
+/* gather:cancel(): cancels the children; true if one of them could be. */
+bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int message);
+
+/* Adds `gather` to the module table on top. */
+void saros__gather_functions(lua_State *L, saros_runtime_t *rt);
+
+#endif

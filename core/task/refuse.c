@@ -1,0 +1,102 @@
+/* refuse.c: why a task cannot suspend here.
+ *
+ * Lua cannot yield across a C function without a continuation, in a finalizer,
+ * in a hook, or in a message handler. Its own message says neither which one nor
+ * what to do, so the stack is searched for the culprit: from the caller up, a
+ * finalizer or a hook is the answer, else the first C function that does not let
+ * its callees yield. If there is only pcall and its kind, the code runs in a
+ * message handler.
+ */
+#include <string.h>
+
+#include "loop/errors.h"
+#include "task/task.h"
+
+/* C functions of Lua's library that their callees may yield through. */
+static bool is_transparent(const char *name) {
+  static const char *const names[] = {"pcall", "xpcall", "dofile", "pairs", "error", NULL};
+  for (const char *const *known = names; *known; known++) {
+    if (strcmp(name, *known) == 0) return true;
+  }
+  return false;
+}
+
+/* Searches the module on top for the function at `function`; pushes its name there. */
+static bool find_in_module(lua_State *L, int function) {
+  int module = lua_gettop(L);
+  lua_pushnil(L);
+  while (lua_next(L, module)) {
+    if (lua_rawequal(L, -1, function) && lua_type(L, -2) == LUA_TSTRING) {
+      lua_pop(L, 1);
+      return true;
+    }
+    lua_pop(L, 1);
+  }
+  return false;
+}
+
+/* Pushes the public name of the function at `function`, as in "table.sort"; false if it has none. */
+static bool push_library_name(lua_State *L, int function) {
+  int top = lua_gettop(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushnil(L);
+  while (lua_next(L, top + 1)) {
+    if (lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1) && find_in_module(L, function)) {
+      const char *module = lua_tostring(L, -3), *name = lua_tostring(L, -1);
+      lua_pushfstring(L, strcmp(module, "_G") == 0 ? "%s%s" : "%s.%s",
+                      strcmp(module, "_G") == 0 ? "" : module, name);
+      lua_replace(L, top + 1);
+      lua_settop(L, top + 1);
+      return true;
+    }
+    lua_pop(L, 1);
+  }
+  lua_settop(L, top);
+  return false;
+}
+
+/* Pushes the name of the C function of this frame. */
+static void push_c_name(lua_State *L, lua_Debug *ar) {
+  lua_getinfo(L, "f", ar);
+  int function = lua_gettop(L);
+  if (!push_library_name(L, function)) lua_pushstring(L, ar->name ? ar->name : "?");
+  lua_remove(L, function);
+}
+
+/* Pushes the reason why L, a task's coroutine, cannot yield. */
+static void push_reason(lua_State *L) {
+  lua_Debug ar;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sn", &ar);
+    if (strcmp(ar.namewhat, "metamethod") == 0 && ar.name && strcmp(ar.name, "__gc") == 0) {
+      lua_pushliteral(L, "inside a finalizer (__gc)");
+      return;
+    }
+    if (strcmp(ar.namewhat, "hook") == 0) {
+      lua_pushliteral(L, "inside a debug hook");
+      return;
+    }
+    if (*ar.what != 'C') continue;
+    push_c_name(L, &ar);
+    if (lua_getstack(L, level + 1, &ar) && !is_transparent(lua_tostring(L, -1))) {
+      lua_pushfstring(L, "across the C function '%s'", lua_tostring(L, -1));
+      lua_remove(L, -2);
+      return;
+    }
+    lua_pop(L, 1);
+  }
+  lua_pushliteral(L, "inside a message handler");
+}
+
+int saros__refuse_suspend(lua_State *L, saros_runtime_t *rt, const char *what) {
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  if (!rt->current) {
+    lua_pushstring(L, rt->running ? "outside a task: a callback cannot suspend"
+                                  : "outside a task: no running event loop");
+  } else if (rt->current->co != L) {
+    lua_pushliteral(L, "inside a coroutine that the program resumes itself");
+  } else {
+    push_reason(L);
+  }
+  return saros__raise(L, rt, "RuntimeError", "cannot %s %s", what, lua_tostring(L, -1));
+}

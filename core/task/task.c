@@ -1,0 +1,360 @@
+#include "task/task.h"
+
+#include "loop/errors.h"
+#include "loop/handle.h"
+#include "task/current.h"
+#include "task/pool.h"
+
+lua_State *saros__running_state(saros_loop_t *loop) {
+  saros_task_t *task = loop->rt->current;
+  return task ? task->co : loop->L;
+}
+
+/* ---- the body: the function at the bottom of every task's coroutine ---- */
+
+/* Its stack is: message handler, function, arguments. The handler's place takes the status, so one
+ * list of values tells the step how the body ended. */
+static int body_ended(lua_State *L, int status, lua_KContext context) {
+  (void)context;
+  lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
+  lua_replace(L, 1);
+  return lua_gettop(L);
+}
+
+static int body(lua_State *L) {
+  int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, body_ended);
+  return body_ended(L, status, 0);
+}
+
+/* ---- making a task ---- */
+
+static void link_task(saros_task_pool_t *pool, saros_task_t *task) {
+  task->previous = pool->last;
+  if (pool->last) {
+    pool->last->next = task;
+  } else {
+    pool->first = task;
+  }
+  pool->last = task;
+  pool->live++;
+}
+
+static void unlink_task(saros_task_pool_t *pool, saros_task_t *task) {
+  if (task->previous) {
+    task->previous->next = task->next;
+  } else {
+    pool->first = task->next;
+  }
+  if (task->next) {
+    task->next->previous = task->previous;
+  } else {
+    pool->last = task->previous;
+  }
+  task->previous = task->next = NULL;
+  pool->live--;
+}
+
+/* In debug mode a task remembers where it was created. */
+static void remember_creation(lua_State *L, int index, saros_task_t *task) {
+  index = lua_absindex(L, index);
+  saros__future_extras(L, index, &task->future);
+  saros__push_traceback(L, L, 1);
+  lua_setfield(L, -2, "source_traceback");
+  lua_pop(L, 1);
+}
+
+static void begin(saros_loop_t *loop, saros_task_t *task, lua_State *co, uint32_t slot) {
+  task->co = co;
+  task->slot = slot;
+  task->number = ++loop->rt->next_task_number;
+  link_task(&loop->tasks, task);
+}
+
+/* Pushes a new task, which has no coroutine yet. */
+static saros_task_t *new_task(lua_State *L, saros_loop_t *loop) {
+  saros_task_t *task = lua_newuserdatauv(L, sizeof *task, SAROS_UV_EXTRAS);
+  *task = (saros_task_t){.wait = SAROS_WAIT_NONE};
+  saros__future_init(&task->future, loop, SAROS_MARKER_TASK);
+  saros__push_slot(L, loop->rt, SAROS_SLOT_TASK);
+  lua_setmetatable(L, -2);
+  if (loop->debug) remember_creation(L, -1, task);
+  return task;
+}
+
+saros_task_t *saros__task_adopt(lua_State *L, saros_loop_t *loop, lua_State *co) {
+  saros_task_t *task = new_task(L, loop);
+  lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  begin(loop, task, co, saros__pool_adopt(L, loop, lua_gettop(L) - 1));
+  task->started = task->stepping = true;
+  loop->rt->current = task;
+  return task;
+}
+
+saros_task_t *saros__task_new(lua_State *L, saros_loop_t *loop, int first) {
+  saros_runtime_t *rt = loop->rt;
+  int n = lua_gettop(L) - first + 1;
+  luaL_checkstack(L, 8, NULL);
+  saros_task_t *task = new_task(L, loop);
+  saros__loop_reserve(L, loop, 1);
+  lua_State *co;
+  uint32_t slot = saros__pool_take(L, loop, &co, n + 2);
+  lua_insert(L, first); /* the task, then the function and its arguments */
+  lua_pushvalue(rt->anchor, SAROS_SLOT_BODY);
+  lua_pushvalue(rt->anchor, SAROS_SLOT_HANDLER);
+  lua_xmove(rt->anchor, co, 2);
+  lua_xmove(L, co, n);
+  begin(loop, task, co, slot);
+  saros__task_schedule(L, loop, task);
+  return task;
+}
+
+void saros__create_task(lua_State *L, saros_loop_t *loop, int first) {
+  if (!loop->has_factory) {
+    saros__task_new(L, loop, first);
+    return;
+  }
+  int n = lua_gettop(L) - first + 1;
+  luaL_checkstack(L, 4, NULL);
+  saros__loop_push(L, loop, SAROS_LOOP_FACTORY);
+  lua_insert(L, first);
+  saros__push_loop(L, loop);
+  lua_insert(L, first + 1);
+  lua_call(L, n + 1, 1);
+}
+
+void saros__push_task(lua_State *L, saros_task_t *task) {
+  luaL_checkstack(L, 3, NULL);
+  saros__loop_push(L, task->future.loop, SAROS_LOOP_TASKS);
+  lua_rawgeti(L, -1, (lua_Integer)task->slot + 1);
+  lua_remove(L, -2);
+}
+
+/* ---- scheduling a step ---- */
+
+static void run_step(lua_State *L, saros_loop_t *loop, void *target, uintptr_t extra) {
+  (void)extra;
+  saros__task_step(L, loop, target);
+}
+
+/* What an overridden call_soon receives for a step: callable once, and its tostring names the task. */
+typedef struct saros_step {
+  saros_marker_t marker;
+  saros_task_t *task; /* NULL once it was called */
+} saros_step_t;
+
+#define MARKER_STEP SAROS_MARKER('S', 't')
+
+static int step_call(lua_State *L) {
+  saros_step_t *step = saros__test_marker(L, 1, MARKER_STEP);
+  if (!step) return luaL_typeerror(L, 1, "task step");
+  saros_task_t *task = step->task;
+  step->task = NULL;
+  if (task && task->co && saros__future_loop(&task->future)) {
+    saros__task_step(L, task->future.loop, task);
+  }
+  return 0;
+}
+
+static int step_tostring(lua_State *L) {
+  saros_step_t *step = saros__test_marker(L, 1, MARKER_STEP);
+  if (!step) return luaL_typeerror(L, 1, "task step");
+  lua_pushliteral(L, "TaskStep: ");
+  if (lua_getiuservalue(L, 1, 1) == LUA_TUSERDATA) {
+    saros__task_push_place(L, -1, lua_touserdata(L, -1));
+    lua_remove(L, -2);
+  }
+  lua_concat(L, 2);
+  return 1;
+}
+
+static void schedule_by_method(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
+  luaL_checkstack(L, 6, NULL);
+  saros_step_t *step = lua_newuserdatauv(L, sizeof *step, 1);
+  *step = (saros_step_t){MARKER_STEP, task};
+  saros__push_task(L, task);
+  lua_setiuservalue(L, -2, 1);
+  saros__push_slot(L, loop->rt, SAROS_SLOT_STEP);
+  lua_setmetatable(L, -2);
+  saros__schedule_call(L, loop, 1);
+}
+
+void saros__task_schedule(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
+  if (loop->closed) return;
+  if (loop->overrides & SAROS_OVERRIDE_CALL_SOON) {
+    schedule_by_method(L, loop, task);
+    return;
+  }
+  saros__loop_reserve(L, loop, 1);
+  saros_ready_push(&loop->ready, run_step, task, 0);
+}
+
+/* ---- ending ---- */
+
+/* Takes the task out of the loop; its userdata is left on L. The coroutine is reused if it ended well. */
+static void retire(lua_State *L, saros_task_t *task, bool reuse) {
+  saros_loop_t *loop = task->future.loop;
+  saros__push_task(L, task);
+  task->co = NULL;
+  task->wait = SAROS_WAIT_NONE;
+  unlink_task(&loop->tasks, task);
+  saros__pool_give(L, loop, task->slot, reuse);
+}
+
+/* Ends a failed task with the error on top of L, which is popped. */
+static void end_failed(lua_State *L, saros_task_t *task, bool reuse) {
+  saros_runtime_t *rt = task->future.loop->rt;
+  retire(L, task, reuse);
+  lua_insert(L, -2); /* task error */
+  if (saros__is_error(L, rt, -1, SAROS_SLOT_CANCELLED)) {
+    saros__future_set_cancelled(L, -2, &task->future);
+  } else if (saros__is_error(L, rt, -1, SAROS_SLOT_INTERRUPT)) {
+    lua_pushvalue(L, -1);
+    saros__future_set_error(L, -3, &task->future);
+    lua_error(L); /* it leaves the loop as well */
+  } else {
+    saros__future_set_error(L, -2, &task->future);
+  }
+  lua_pop(L, 1);
+}
+
+void saros__task_end_cancelled(lua_State *L, saros_task_t *task) {
+  retire(L, task, false);
+  lua_insert(L, -2);
+  saros__future_set_cancelled(L, -2, &task->future);
+  lua_pop(L, 1);
+}
+
+/* The body returned: `n` values on the coroutine's stack, the first of which tells how. */
+static void end_body(lua_State *L, saros_task_t *task, int n) {
+  lua_State *co = task->co;
+  luaL_checkstack(L, n + 4, "too many results");
+  if (!lua_toboolean(co, -n)) {
+    lua_xmove(co, L, 1);
+    end_failed(L, task, true);
+    return;
+  }
+  if (task->must_cancel) { /* cancelled right before it ended */
+    saros__task_push_cancelled(L, task);
+    retire(L, task, true);
+    lua_insert(L, -2);
+    saros__future_set_cancelled(L, -2, &task->future);
+    lua_pop(L, 1);
+    return;
+  }
+  saros__push_task(L, task);
+  lua_xmove(co, L, n - 1);
+  int index = lua_gettop(L) - n + 1;
+  retire(L, task, true);
+  lua_pop(L, 1);
+  saros__future_set_results(L, index, &task->future, n - 1);
+  lua_settop(L, index - 1);
+}
+
+/* The coroutine is not in the state in which the loop left it. */
+static void end_tampered(lua_State *L, saros_task_t *task) {
+  saros__task_withdraw(task);
+  saros__push_error(L, task->future.loop->rt, "RuntimeError",
+                    "the task's coroutine was resumed or closed by the program");
+  end_failed(L, task, false);
+}
+
+/* ---- a step ---- */
+
+/* Runs at the first instruction after a bare coroutine.yield returns. */
+static void raise_at_yield(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, L); /* left there by arm_yield */
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, L);
+  lua_error(L);
+}
+
+/* A coroutine suspended by a bare yield has no continuation of ours: a hook raises the error on top of
+ * L, popped, as soon as it goes on. */
+static void arm_yield(lua_State *L, lua_State *co) {
+  lua_rawsetp(L, LUA_REGISTRYINDEX, co);
+  lua_sethook(co, raise_at_yield, LUA_MASKCOUNT, 1);
+}
+
+static void prepare_bare_yield(lua_State *L, saros_task_t *task) {
+  if (task->must_cancel) {
+    task->must_cancel = false;
+    saros__task_push_cancelled(L, task);
+    arm_yield(L, task->co);
+  } else if (task->bad_yield) {
+    saros__push_error(L, task->future.loop->rt, "RuntimeError",
+                      "a task may not yield values: await something, or use saros.sleep(0)");
+    arm_yield(L, task->co);
+  }
+  task->bad_yield = false;
+}
+
+static bool is_resumable(const saros_task_t *task) {
+  if (task->started) return lua_status(task->co) == LUA_YIELD;
+  return lua_status(task->co) == LUA_OK && lua_gettop(task->co) >= 3;
+}
+
+/* The coroutine yielded `n` values. */
+static void after_yield(lua_State *L, saros_loop_t *loop, saros_task_t *task, int n) {
+  if (task->suspended) return; /* by the core, which knows what will wake it */
+  lua_pop(task->co, n);
+  task->wait = SAROS_WAIT_NONE;
+  task->bad_yield = n > 0;
+  if (!loop->closing) saros__task_schedule(L, loop, task);
+}
+
+void saros__task_returned(lua_State *L, saros_loop_t *loop, saros_task_t *task, int status, int n) {
+  task->stepping = false;
+  if (status == LUA_YIELD) {
+    after_yield(L, loop, task, n);
+  } else if (status == LUA_OK) {
+    end_body(L, task, n);
+  } else { /* out of memory before the body was protected */
+    lua_xmove(task->co, L, 1);
+    end_failed(L, task, false);
+  }
+}
+
+void saros__task_step(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
+  lua_State *co = task->co;
+  saros_runtime_t *rt = loop->rt;
+  if (!co || task->stepping) return;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  if (!is_resumable(task)) {
+    end_tampered(L, task);
+    return;
+  }
+  int nargs = 0;
+  if (!task->started) {
+    if (task->must_cancel) { /* its body never runs */
+      saros__task_push_cancelled(L, task);
+      saros__task_end_cancelled(L, task);
+      return;
+    }
+    nargs = lua_gettop(co) - 1;
+    task->started = true;
+  } else if (!task->suspended) {
+    prepare_bare_yield(L, task);
+  }
+  saros_task_t *outer = rt->current;
+  rt->current = task;
+  task->stepping = true;
+  task->suspended = false;
+  int n = 0;
+  int status = lua_resume(co, L, nargs, &n);
+  rt->current = outer;
+  saros__task_returned(L, loop, task, status, n);
+}
+
+static const luaL_Reg step_metamethods[] = {
+    {"__call", step_call}, {"__tostring", step_tostring}, {NULL, NULL}};
+
+void saros__step_open(lua_State *L, saros_runtime_t *rt) {
+  lua_newtable(L);
+  saros__set_functions(L, rt, step_metamethods);
+  saros__store_slot(L, rt, SAROS_SLOT_STEP);
+  lua_pushcfunction(L, body);
+  saros__store_slot(L, rt, SAROS_SLOT_BODY);
+}

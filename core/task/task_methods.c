@@ -1,0 +1,183 @@
+#include "loop/errors.h"
+#include "loop/handle.h"
+#include "task/awaitable.h"
+#include "task/task.h"
+
+static const char *const state_names[] = {"pending", "cancelled", "finished", "failed"};
+
+saros_task_t *saros__check_task(lua_State *L, int index) {
+  saros_future_t *future = saros__test_future(L, index);
+  if (!future || future->marker != SAROS_MARKER_TASK) luaL_typeerror(L, index, "Task");
+  return (saros_task_t *)future;
+}
+
+/* ---- names and places ---- */
+
+void saros__task_push_name(lua_State *L, int index, saros_task_t *task) {
+  saros__future_extra(L, index, &task->future, "name");
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  lua_pushfstring(L, "Task-%I", (LUAI_UACINT)task->number);
+}
+
+/* Finds the innermost Lua function of the coroutine; for one that has not begun, its body. */
+static bool find_line(saros_task_t *task, lua_Debug *ar) {
+  lua_State *co = task->co;
+  if (!co) return false;
+  if (!task->started) {
+    if (lua_gettop(co) < 3 || !lua_isfunction(co, 3)) return false;
+    lua_pushvalue(co, 3);
+    lua_getinfo(co, ">S", ar);
+    ar->currentline = ar->linedefined;
+    return ar->currentline > 0;
+  }
+  for (int level = 0; lua_getstack(co, level, ar); level++) {
+    lua_getinfo(co, "Sl", ar);
+    if (ar->currentline > 0) return true;
+  }
+  return false;
+}
+
+void saros__task_push_place(lua_State *L, int index, saros_task_t *task) {
+  lua_Debug ar;
+  saros__task_push_name(L, index, task);
+  if (find_line(task, &ar)) {
+    lua_pushfstring(L, " at %s:%d", ar.short_src, ar.currentline);
+    lua_concat(L, 2);
+  }
+}
+
+/*** The task's name: the one it was given, or `Task-N`.
+ * @function Task:get_name
+ * @treturn string
+ */
+static int task_get_name(lua_State *L) {
+  saros__task_push_name(L, 1, saros__check_task(L, 1));
+  return 1;
+}
+
+/*** Gives the task a name.
+ * @function Task:set_name
+ * @tparam string name
+ * @treturn Task the task
+ */
+static int task_set_name(lua_State *L) {
+  saros_task_t *task = saros__check_task(L, 1);
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  luaL_tolstring(L, 2, NULL);
+  saros__future_extras(L, 1, &task->future);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "name");
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* ---- looking inside ---- */
+
+/*** The task's coroutine.
+ * @function Task:get_coro
+ * @treturn ?thread nil once the task is done
+ */
+static int task_get_coro(lua_State *L) {
+  saros_task_t *task = saros__check_task(L, 1);
+  if (task->co) {
+    lua_pushthread(task->co);
+    lua_xmove(task->co, L, 1);
+  } else {
+    lua_pushnil(L);
+  }
+  return 1;
+}
+
+/*** Where the task is now: its stack, as text.
+ * @function Task:traceback
+ * @treturn ?string nil once the task is done
+ */
+static int task_traceback(lua_State *L) {
+  saros_task_t *task = saros__check_task(L, 1);
+  if (task->co) {
+    saros__push_traceback(L, task->co, 0);
+  } else {
+    lua_pushnil(L);
+  }
+  return 1;
+}
+
+/*** Writes the task's name, state and stack. Mirrors `asyncio.Task.print_stack`.
+ * @function Task:print_stack
+ * @param[opt] file something with a method `write`; standard error by default
+ */
+static int task_print_stack(lua_State *L) {
+  saros_task_t *task = saros__check_task(L, 1);
+  lua_settop(L, 2);
+  saros__task_push_name(L, 1, task);
+  lua_pushfstring(L, "Task %s (%s)\n", lua_tostring(L, -1), state_names[task->future.state]);
+  if (task->co) {
+    saros__push_traceback(L, task->co, 0);
+    lua_pushliteral(L, "\n");
+    lua_concat(L, 3);
+  }
+  if (lua_isnil(L, 2)) {
+    lua_writestringerror("%s", lua_tostring(L, -1));
+    return 0;
+  }
+  lua_getfield(L, 2, "write");
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, -3);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+/* ---- cancellation counts ---- */
+
+/*** How many cancel() requests are not undone by uncancel(). Mirrors `asyncio.Task.cancelling`.
+ * @function Task:cancelling
+ * @treturn integer
+ */
+static int task_cancelling(lua_State *L) {
+  lua_pushinteger(L, saros__check_task(L, 1)->cancelling);
+  return 1;
+}
+
+/*** Undoes one cancel() request. Mirrors `asyncio.Task.uncancel`.
+ * @function Task:uncancel
+ * @treturn integer how many are left
+ */
+static int task_uncancel(lua_State *L) {
+  saros_task_t *task = saros__check_task(L, 1);
+  if (task->cancelling > 0) task->cancelling--;
+  lua_pushinteger(L, task->cancelling);
+  return 1;
+}
+
+static int task_tostring(lua_State *L) {
+  saros_task_t *task = saros__check_task(L, 1);
+  lua_pushliteral(L, "Task: ");
+  saros__task_push_place(L, 1, task);
+  const char *state = state_names[task->future.state];
+  lua_pushfstring(L, " %s", task->cancelling > 0 && task->co ? "cancelling" : state);
+  lua_concat(L, 3);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {{"get_name", task_get_name},
+                                   {"set_name", task_set_name},
+                                   {"get_coro", task_get_coro},
+                                   {"traceback", task_traceback},
+                                   {"print_stack", task_print_stack},
+                                   {"cancelling", task_cancelling},
+                                   {"uncancel", task_uncancel},
+                                   {NULL, NULL}};
+
+static const luaL_Reg metamethods[] = {{"__tostring", task_tostring}, {NULL, NULL}};
+
+void saros__task_open(lua_State *L, saros_runtime_t *rt) {
+  saros__new_class(L, rt, "Task", methods, metamethods);
+  lua_getfield(L, -1, "__index");
+  saros__future_methods(L, rt);
+  lua_pop(L, 1);
+  saros__store_slot(L, rt, SAROS_SLOT_TASK);
+  saros__step_open(L, rt);
+  saros__close_open(rt);
+}
