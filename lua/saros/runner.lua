@@ -86,6 +86,8 @@ end
 local function finish(runner, loop, task, ok, ...)
   core.set_interrupt_handler(loop, nil)
   if ok then return ... end
+  -- An interrupt leaves the loop before anybody has looked at the task that it ended.
+  if task:done() and not task:cancelled() then task:exception() end
   error(convert_error(runner, task, (...)), 0)
 end
 
