@@ -24,6 +24,14 @@
 #define SAROS_EXPORT
 #endif
 
+#if defined(__linux__)
+#define POLL_BACKEND "epoll"
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__NetBSD__)
+#define POLL_BACKEND "kqueue"
+#else
+#define POLL_BACKEND "poll"
+#endif
+
 /*** The running loop. Mirrors `asyncio.get_running_loop`.
  * @function get_running_loop
  * @treturn EventLoop
@@ -108,5 +116,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   lua_setfield(L, -2, "EventLoop");
   lua_pushstring(L, uv_version_string());
   lua_setfield(L, -2, "uv_version");
+  lua_pushliteral(L, POLL_BACKEND);
+  lua_setfield(L, -2, "poll_backend");
   return 1;
 }

@@ -10,8 +10,9 @@
 /* The frame of whatever iterates: the loop, and the message handler that all its protected calls use. */
 enum { FRAME_LOOP = 1, FRAME_HANDLER = 2 };
 
-/* How long the poll for I/O may be skipped while callbacks are ready. */
-enum { MAX_SKIPPED_POLLS = 61, MAX_SKIPPED_NS = 100000 };
+/* How long the poll for I/O may be skipped while callbacks are ready. Ticks are those of cheap_ticks:
+ * 100 microseconds at the slowest clock there is, less at faster ones. */
+enum { MAX_SKIPPED_POLLS = 61, MAX_SKIPPED_TICKS = 100000 };
 
 /* Deadlines later than this many seconds are as good as never: nanoseconds must fit. */
 #define FAR_FUTURE 9e9
@@ -123,62 +124,55 @@ static void report_entry(lua_State *L, saros_loop_t *loop) {
 
 /* ---- one iteration ---- */
 
-/* Runs entries until the queue is drained or one of them raises. */
-static int run_entries(lua_State *L) {
-  saros_loop_t *loop = lua_touserdata(L, 1);
-  saros_ready_t *ready = &loop->ready;
-  lua_settop(L, 0);
-  while (ready->position < ready->current.count) {
-    saros_entry_t entry = ready->current.items[ready->position++];
-    if (entry.run) entry.run(L, loop, entry.target, entry.extra);
-  }
-  return 0;
-}
-
-/* In debug mode, callbacks that took long are given to the Lua layer, which logs them. */
-static int run_entries_timed(lua_State *L) {
-  saros_loop_t *loop = lua_touserdata(L, 1);
-  saros_ready_t *ready = &loop->ready;
-  lua_settop(L, 0);
+/* Lets the Lua layer log a callback that took long. */
+static void log_slow(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry, double took) {
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 8, NULL);
   saros__push_loop(L, loop);
-  while (ready->position < ready->current.count) {
-    saros_entry_t entry = ready->current.items[ready->position++];
-    if (!entry.run) continue;
-    uint64_t begin = saros__now_ns();
-    entry.run(L, loop, entry.target, entry.extra);
-    double took = (double)(saros__now_ns() - begin) * 1e-9;
-    lua_getfield(L, 1, "slow_callback_duration");
-    bool slow = lua_isnumber(L, -1) && took >= lua_tonumber(L, -1);
-    lua_settop(L, 1);
-    if (!slow || lua_getfield(L, 1, "_slow_callback") != LUA_TFUNCTION) {
-      lua_settop(L, 1);
-      continue;
-    }
-    lua_pushvalue(L, 1);
-    if (saros__is_callback(&entry)) {
-      lua_State *stack = saros__values_stack(&loop->values, entry.extra);
-      lua_pushvalue(stack, saros__values_slot(entry.extra));
+  lua_getfield(L, -1, "slow_callback_duration");
+  if (lua_isnumber(L, -1) && took >= lua_tonumber(L, -1) &&
+      lua_getfield(L, top + 1, "_slow_callback") == LUA_TFUNCTION) {
+    lua_pushvalue(L, top + 1);
+    if (saros__is_callback(entry)) {
+      lua_State *stack = saros__values_stack(&loop->values, entry->extra);
+      lua_pushvalue(stack, saros__values_slot(entry->extra));
       lua_xmove(stack, L, 1);
     } else {
       lua_pushnil(L);
     }
     lua_pushnumber(L, took);
     lua_call(L, 3, 0);
-    lua_settop(L, 1);
   }
-  return 0;
+  lua_settop(L, top);
 }
 
-static void run_ready(lua_State *L, saros_loop_t *loop) {
+static void run_entry_timed(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry) {
+  uint64_t begin = saros__now_ns();
+  entry->run(L, loop, entry->target, entry->extra);
+  log_slow(L, loop, entry, (double)(saros__now_ns() - begin) * 1e-9);
+}
+
+/* Runs what is left of the current entries. An error leaves `in_entry` set: see resume_iteration. */
+static void run_entries(lua_State *L, saros_loop_t *loop) {
+  saros_ready_t *ready = &loop->ready;
+  loop->iterating = loop->in_entry = true;
+  while (ready->position < ready->current.count) {
+    saros_entry_t entry = ready->current.items[ready->position++];
+    if (!entry.run) continue;
+    if (loop->debug) {
+      run_entry_timed(L, loop, &entry);
+    } else {
+      entry.run(L, loop, entry.target, entry.extra);
+    }
+  }
+  loop->iterating = loop->in_entry = false;
+  saros__values_drained(&loop->values);
+}
+
+static void begin_entries(lua_State *L, saros_loop_t *loop) {
   if (!saros_ready_begin(&loop->ready)) luaL_error(L, "not enough memory");
   saros__values_swap(&loop->values);
   loop->callbacks += loop->ready.current.count - loop->ready.position;
-  while (loop->ready.position < loop->ready.current.count) {
-    lua_pushcfunction(L, loop->debug ? run_entries_timed : run_entries);
-    lua_pushlightuserdata(L, loop);
-    if (lua_pcall(L, 1, 0, FRAME_HANDLER) != LUA_OK) report_entry(L, loop);
-  }
-  saros__values_drained(&loop->values);
 }
 
 /* When the poll must end, in nanoseconds of the monotonic clock; UINT64_MAX: whenever something happens. */
@@ -206,6 +200,16 @@ static void wait_for_events(lua_State *L, saros_loop_t *loop) {
   loop->idle_ns += saros__now_ns() - begin;
 }
 
+/* A clock that is only good for noticing that time has passed, but costs less than half of a real one:
+ * it bounds how long the poll is skipped. */
+static uint64_t cheap_ticks(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  return __builtin_ia32_rdtsc();
+#else
+  return saros__now_ns();
+#endif
+}
+
 /* Polls for I/O, or skips it while callbacks are ready and the last poll is not long ago. */
 static void poll_events(lua_State *L, saros_loop_t *loop) {
   if (loop->dirty) {
@@ -215,8 +219,8 @@ static void poll_events(lua_State *L, saros_loop_t *loop) {
   if (saros_ready_count(&loop->ready) == 0 && !loop->stopping) {
     wait_for_events(L, loop);
   } else {
-    uint64_t now = saros__now_ns();
-    if (loop->polls_skipped < MAX_SKIPPED_POLLS && now - loop->polled_at < MAX_SKIPPED_NS) {
+    if (loop->polls_skipped < MAX_SKIPPED_POLLS &&
+        cheap_ticks() - loop->polled_at < MAX_SKIPPED_TICKS) {
       loop->polls_skipped++;
       return;
     }
@@ -224,7 +228,7 @@ static void poll_events(lua_State *L, saros_loop_t *loop) {
     uv_run(&loop->uv, UV_RUN_NOWAIT);
   }
   loop->polls_skipped = 0;
-  loop->polled_at = saros__now_ns();
+  loop->polled_at = cheap_ticks();
 }
 
 static void count_lag(saros_loop_t *loop, double lag) {
@@ -242,7 +246,7 @@ static void move_timers(lua_State *L, saros_loop_t *loop) {
   saros__timers_move_due(L, loop, now);
 }
 
-/* Expects the frame described at the top of this file. */
+/* One iteration. Errors of callbacks leave it, and it is finished by resume_iteration. */
 static void iterate(lua_State *L, saros_loop_t *loop) {
   loop->L = L;
   loop->iterations++;
@@ -250,9 +254,26 @@ static void iterate(lua_State *L, saros_loop_t *loop) {
   loop->iterating = false;
   raise_kept_error(L, loop);
   move_timers(L, loop);
-  loop->iterating = true;
-  run_ready(L, loop);
-  loop->iterating = false;
+  begin_entries(L, loop);
+  run_entries(L, loop);
+}
+
+/* Argument: the loop. Finishes an iteration that an error left. */
+static int resume_entries(lua_State *L) {
+  run_entries(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+/* A protected call of an iteration failed, with the error on top: reports what a callback raised and
+ * finishes the iteration. What is no callback's error is raised again. */
+static void resume_iteration(lua_State *L, saros_loop_t *loop) {
+  do {
+    if (!loop->in_entry) lua_error(L);
+    loop->in_entry = false;
+    report_entry(L, loop);
+    lua_pushcfunction(L, resume_entries);
+    lua_pushlightuserdata(L, loop);
+  } while (lua_pcall(L, 1, 0, FRAME_HANDLER) != LUA_OK);
 }
 
 /* ---- running ---- */
@@ -277,7 +298,7 @@ void saros__loop_enter(lua_State *L, saros_loop_t *loop, int index) {
   loop->running = true;
   loop->L = L;
   loop->thread = (uint64_t)(uintptr_t)uv_thread_self();
-  loop->started_ns = loop->polled_at = saros__now_ns();
+  loop->started_ns = saros__now_ns();
   loop->polls_skipped = MAX_SKIPPED_POLLS; /* begin with a poll */
   saros__interrupt_enter(loop);
 }
@@ -288,25 +309,49 @@ void saros__loop_leave(saros_loop_t *loop) {
   lua_replace(loop->rt->anchor, SAROS_SLOT_LOOP);
   loop->run_ns += saros__now_ns() - loop->started_ns;
   loop->rt->running = NULL;
-  loop->running = loop->stopping = loop->until_idle = loop->iterating = false;
+  loop->running = loop->stopping = loop->until_idle = false;
+  loop->iterating = loop->in_entry = false;
   loop->L = NULL;
 }
 
-/* Arguments: the loop. Runs until it is stopped. */
+static bool must_go_on(const saros_loop_t *loop) {
+  return !loop->stopping && !(loop->until_idle && saros__loop_is_idle(loop));
+}
+
+/* Arguments: the loop, the message handler. Iterates for as long as it can: one protected call serves until
+ * a callback fails. */
+static int iterate_many(lua_State *L) {
+  saros_loop_t *loop = saros__check_loop(L, FRAME_LOOP);
+  do {
+    iterate(L, loop);
+    saros__class_refresh(L, loop, FRAME_LOOP);
+  } while (must_go_on(loop) && !(loop->overrides & SAROS_OVERRIDE_RUN_ONCE));
+  return 0;
+}
+
+/* The frame's loop iterates, once or for as long as it can. */
+static void iterate_protected(lua_State *L, saros_loop_t *loop, lua_CFunction f) {
+  lua_pushcfunction(L, f);
+  lua_pushvalue(L, FRAME_LOOP);
+  lua_pushvalue(L, FRAME_HANDLER);
+  if (lua_pcall(L, 2, 0, FRAME_HANDLER) != LUA_OK) resume_iteration(L, loop);
+}
+
+/* Argument: the loop. Runs until it is stopped. */
 static int run_until_stopped(lua_State *L) {
   saros_loop_t *loop = saros__check_loop(L, FRAME_LOOP);
   saros__push_handler(L, loop->rt);
-  while (!(loop->until_idle && saros__loop_is_idle(loop))) {
+  if (loop->until_idle && saros__loop_is_idle(loop)) return 0;
+  do {
     saros__class_refresh(L, loop, FRAME_LOOP);
     if (loop->overrides & SAROS_OVERRIDE_RUN_ONCE) {
       lua_getfield(L, FRAME_LOOP, "run_once");
       lua_pushvalue(L, FRAME_LOOP);
       lua_call(L, 1, 0);
     } else {
-      iterate(L, loop);
+      iterate_protected(L, loop, iterate_many);
     }
-    if (loop->stopping) break;
-  }
+  } while (must_go_on(loop));
   return 0;
 }
 
@@ -352,10 +397,17 @@ static int loop_run(lua_State *L) {
   return 0;
 }
 
+/* Arguments: the loop, the message handler. */
+static int iterate_once(lua_State *L) {
+  iterate(L, saros__check_loop(L, FRAME_LOOP));
+  return 0;
+}
+
+/* Argument: the loop. */
 static int run_one(lua_State *L) {
   saros_loop_t *loop = saros__check_loop(L, FRAME_LOOP);
   saros__push_handler(L, loop->rt);
-  iterate(L, loop);
+  iterate_protected(L, loop, iterate_once);
   return 0;
 }
 
@@ -374,9 +426,7 @@ static int loop_run_once(lua_State *L) {
   if (loop->iterating) {
     return saros__raise(L, loop->rt, "RuntimeError", "This event loop is already running");
   }
-  saros__push_handler(L, loop->rt);
-  iterate(L, loop);
-  return 0;
+  return run_one(L);
 }
 
 static const luaL_Reg methods[] = {{"run_forever", loop_run_forever},

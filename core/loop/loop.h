@@ -85,6 +85,7 @@ struct saros_loop {
   bool stopping;   /* stop() was called */
   bool until_idle; /* run(): stop when nothing is left */
   bool iterating;  /* polling or running callbacks: no other iteration may begin */
+  bool in_entry;   /* running callbacks: an error is the last one's */
   bool dirty;      /* the I/O layer has something to send before the next poll */
   bool debug;
   bool has_factory;
@@ -101,7 +102,7 @@ struct saros_loop {
   saros_alarm_t alarm;
   saros_wakeup_t wakeup;
   uint64_t thread;           /* of the thread that runs it, for debug mode */
-  uint64_t polled_at;        /* nanoseconds: when I/O was last polled for */
+  uint64_t polled_at;        /* ticks of a cheap clock: when I/O was last polled for */
   uint32_t polls_skipped;
   uint32_t active_io;        /* what keeps run() going beside callbacks, timers and tasks */
   struct saros_signal *signals;   /* signals.c */

@@ -87,6 +87,11 @@ function policy.get_event_loop()
   return core.running_loop_or_nil() or policy.get_event_loop_policy():get_event_loop()
 end
 
+-- The loop that get_event_loop made or would return, without making one: for the launcher.
+function policy.default_loop()
+  return current and current.event_loop
+end
+
 --- Make a loop the policy's current one.
 -- @tparam ?EventLoop loop the loop; nil for none
 -- @raise `bad argument` for what is neither
