@@ -18,6 +18,7 @@ local Queue = Class.new("Queue")
 
 function Queue:init(maxsize)
   self.maxsize = maxsize == nil and 0 or check.number(maxsize, 1, self.__name)
+  self.size = 0
   self.getters = WaitQueue.new(self)
   self.putters = WaitQueue.new(self)
   self.unfinished = 0
@@ -27,48 +28,63 @@ function Queue:init(maxsize)
   self:_init()
 end
 
--- How items are kept; subclasses replace these four.
+-- How items are kept; subclasses replace these three.
 
 function Queue:_init()
   self.stored = {}
   self.first = 1
-  self.last = 0
 end
 
 function Queue:_put(item)
-  self.last = self.last + 1
-  self.stored[self.last] = item
+  self.stored[self.first + self.size] = item
 end
 
 function Queue:_get()
   local first = self.first
   local item = self.stored[first]
   self.stored[first] = nil
-  if first == self.last then
-    -- Starting over keeps the indices small, where Lua's tables are arrays.
-    self.first, self.last = 1, 0
-  else
-    self.first = first + 1
-  end
+  -- Starting over with the last item keeps the indices small, where Lua's tables are arrays.
+  self.first = self.size == 1 and 1 or first + 1
+  return item
+end
+
+local function is_full(self)
+  local maxsize = self.maxsize
+  return maxsize > 0 and self.size >= maxsize
+end
+
+local function add(self, item)
+  if self.is_shut_down then error(errors.QueueShutDown()) end
+  self:_put(item)
+  self.size = self.size + 1
+  if self.unfinished == 0 then self.finished:clear() end
+  self.unfinished = self.unfinished + 1
+  self.getters:wake_next()
+end
+
+local function take(self)
+  local item = self:_get()
+  self.size = self.size - 1
+  self.putters:wake_next()
   return item
 end
 
 --- The number of items in the queue.
 -- @treturn integer
 function Queue:qsize()
-  return self.last - self.first + 1
+  return self.size
 end
 
 --- Whether the queue has no items.
 -- @treturn boolean
 function Queue:empty()
-  return self:qsize() == 0
+  return self.size == 0
 end
 
 --- Whether the queue has `maxsize` items; never true without a bound.
 -- @treturn boolean
 function Queue:full()
-  return self.maxsize > 0 and self:qsize() >= self.maxsize
+  return is_full(self)
 end
 
 --- Put an item in, waiting for a free slot while the queue is full.
@@ -76,28 +92,24 @@ end
 -- @raise `QueueShutDown` once the queue is shut down; `CancelledError`; `RuntimeError` on
 -- another loop than that of the first wait
 function Queue:put(item)
-  while self:full() do
+  while is_full(self) do
     if self.is_shut_down then error(errors.QueueShutDown()) end
     local ok, failure, woken = self.putters:park()
     if not ok then
       -- The slot that it was woken for is the next one's.
-      if woken and not self:full() then self.putters:wake_next() end
+      if woken and not is_full(self) then self.putters:wake_next() end
       error(failure, 0)
     end
   end
-  self:put_nowait(item)
+  add(self, item)
 end
 
 --- Put an item in at once.
 -- @param item any value
 -- @raise `QueueFull`; `QueueShutDown`
 function Queue:put_nowait(item)
-  if self.is_shut_down then error(errors.QueueShutDown()) end
-  if self:full() then error(errors.QueueFull()) end
-  self:_put(item)
-  self.unfinished = self.unfinished + 1
-  self.finished:clear()
-  self.getters:wake_next()
+  if is_full(self) and not self.is_shut_down then error(errors.QueueFull()) end
+  add(self, item)
 end
 
 --- Take an item out, waiting for one while the queue is empty.
@@ -105,29 +117,27 @@ end
 -- @raise `QueueShutDown` once the queue is shut down and empty; `CancelledError`;
 -- `RuntimeError` on another loop than that of the first wait
 function Queue:get()
-  while self:empty() do
+  while self.size == 0 do
     if self.is_shut_down then error(errors.QueueShutDown()) end
     local ok, failure, woken = self.getters:park()
     if not ok then
       -- The item that it was woken for is the next one's.
-      if woken and not self:empty() then self.getters:wake_next() end
+      if woken and self.size > 0 then self.getters:wake_next() end
       error(failure, 0)
     end
   end
-  return self:get_nowait()
+  return take(self)
 end
 
 --- Take an item out at once.
 -- @return the item
 -- @raise `QueueEmpty`; `QueueShutDown` once the queue is shut down and empty
 function Queue:get_nowait()
-  if self:empty() then
+  if self.size == 0 then
     if self.is_shut_down then error(errors.QueueShutDown()) end
     error(errors.QueueEmpty())
   end
-  local item = self:_get()
-  self.putters:wake_next()
-  return item
+  return take(self)
 end
 
 --- Say that the work on an item is done, once for each item taken out.
@@ -147,8 +157,9 @@ function Queue:join()
 end
 
 local function drop_items(self)
-  while not self:empty() do
+  while self.size > 0 do
     self:_get()
+    self.size = self.size - 1
     if self.unfinished > 0 then self.unfinished = self.unfinished - 1 end
   end
   if self.unfinished == 0 then self.finished:set() end

@@ -30,9 +30,10 @@ end
 local function owner_loop(self)
   local loop = get_running_loop()
   local owner = self.owner
-  if owner.loop == nil then
+  local bound = owner.loop
+  if bound == nil then
     owner.loop = loop
-  elseif owner.loop ~= loop then
+  elseif bound ~= loop then
     local message = "this %s is bound to a different event loop"
     error(core.errors.RuntimeError(message:format(check.type_name(owner))))
   end
@@ -76,7 +77,7 @@ end
 -- @treturn boolean whether there was one
 function WaitQueue:wake_next()
   local waiters = self.waiters
-  while self.first <= self.last do
+  while self.last > 0 do
     local future = waiters[self.first]
     remove(self, self.first)
     if not future:done() then
