@@ -60,6 +60,13 @@ describe("saros.exceptions", function()
       assert.same({"error: It broke\ntext", "error: It broke\nfalse"}, logged)
     end)
 
+    it("names a task once, although it is the future as well", function()
+      local task = setmetatable({}, {__tostring = function() return "Task-1" end})
+      loop:call_exception_handler {message = "It broke", future = task, task = task}
+      loop:call_exception_handler {message = "It broke", future = task}
+      assert.same({"error: It broke\ntask: Task-1", "error: It broke\nfuture: Task-1"}, logged)
+    end)
+
     it("says where the object was created", function()
       loop:call_exception_handler {message = "It broke", source_traceback = "here"}
       assert.same({"error: It broke\ncreated at: here"}, logged)

@@ -50,7 +50,9 @@ end
 local function sorted_fields(context)
   local names = {}
   for name in pairs(context) do
-    if not PRINTED_APART[name] then names[#names + 1] = safe_tostring(name) end
+    -- A task is a future, too, and need not be told of twice.
+    local repeated = name == "future" and context.future == context.task
+    if not PRINTED_APART[name] and not repeated then names[#names + 1] = safe_tostring(name) end
   end
   table.sort(names)
   return names
