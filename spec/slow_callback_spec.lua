@@ -35,6 +35,14 @@ describe("saros.slow_callback", function()
     assert.matches("^warn: Executing a step of a task took", lines[1])
   end)
 
+  it("warns from a tenth of a second on unless told otherwise", function()
+    local loop <close> = saros.new_event_loop()
+    assert.equal(0.1, loop.slow_callback_duration)
+    loop.slow_callback_duration = 1
+    local other <close> = saros.new_event_loop()
+    assert.equal(0.1, other.slow_callback_duration)
+  end)
+
   it("says nothing of a quick callback", function()
     assert.same({}, warnings(3600, function() end))
   end)

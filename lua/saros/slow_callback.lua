@@ -9,6 +9,11 @@
 local core = require "saros.core"
 local logger = require "saros.logger"
 
+--- From how many seconds on a callback is worth a warning in debug mode; may be set on a
+-- loop. Mirrors `loop.slow_callback_duration`.
+-- @field EventLoop.slow_callback_duration
+core.EventLoop.slow_callback_duration = 0.1
+
 local function describe(fn)
   if fn == nil then return "a step of a task" end
   if type(fn) ~= "function" then return "callback " .. tostring(fn) end
