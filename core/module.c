@@ -3,6 +3,7 @@
 #include <lua.h>
 #include <uv.h>
 
+#include "io/io.h"
 #include "loop/class.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
@@ -112,6 +113,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__sleep_functions(L, rt);
   saros__gather_functions(L, rt);
   saros__script_functions(L, rt);
+  saros__io_open(L, rt);
   open_loop_class(L, rt);
   lua_setfield(L, -2, "EventLoop");
   lua_pushstring(L, uv_version_string());

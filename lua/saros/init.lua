@@ -8,6 +8,7 @@ local core = require "saros.core"
 -- Not lazily: the core calls these methods of EventLoop, also when no file can be opened
 -- any more.
 require "saros.exceptions"
+require "saros.network"
 require "saros.slow_callback"
 
 local saros = {
@@ -48,6 +49,14 @@ local FIELDS = {
   timeout = "saros.timeout",
   timeout_at = "saros.timeout",
   wait_for = "saros.wait_for",
+
+  DatagramProtocol = "saros.protocols",
+  Protocol = "saros.protocols",
+  SubprocessProtocol = "saros.protocols",
+  open_connection = "saros.streams",
+  open_unix_connection = "saros.streams",
+  start_server = "saros.streams",
+  start_unix_server = "saros.streams",
 
   set_logger = "saros.logger",
 }
