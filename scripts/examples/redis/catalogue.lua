@@ -95,6 +95,8 @@ catalogue.entries, catalogue.order = entries, order
 -- Where the keys of a command are, in the newer of two ways to tell.
 local function key_specs(connection, entry)
   if entry.first == 0 then return {} end
+  -- Counted from the first key, or from the end of the request.
+  local last = entry.last < 0 and entry.last or entry.last - entry.first
   local fields = {
     bulk("flags"), set(connection, entry.access),
     bulk("begin_search"), map(connection, {
@@ -104,7 +106,7 @@ local function key_specs(connection, entry)
     bulk("find_keys"), map(connection, {
       bulk("type"), bulk("range"),
       bulk("spec"), map(connection, {
-        bulk("lastkey"), ":" .. math.min(entry.last - entry.first, entry.last) .. "\r\n",
+        bulk("lastkey"), ":" .. last .. "\r\n",
         bulk("keystep"), ":" .. entry.step .. "\r\n",
         bulk("limit"), ":0\r\n",
       }),
