@@ -10,7 +10,7 @@
 
 local saros = require "saros"
 
-local host, port = arg[1] or "127.0.0.1", tonumber(arg[2] or 7004)
+local host, port = arg[1] or "127.0.0.1", tonumber(arg[2]) or arg[2] or 7004
 
 local QUEUE = 200 -- lines that may wait for a slow client
 

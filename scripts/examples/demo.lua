@@ -21,7 +21,7 @@ local DEFAULT_PORT = 6380
 local STATUS_INTERVAL = 1 -- seconds, on a terminal; elsewhere it is a line now and then
 local QUIET_INTERVAL = 10
 
-local host, port = arg[1] or "127.0.0.1", tonumber(arg[2] or DEFAULT_PORT)
+local host, port = arg[1] or "127.0.0.1", tonumber(arg[2]) or arg[2] or DEFAULT_PORT
 
 -- Whether the output is a terminal. Lua cannot tell, the shell can.
 local interactive = os.execute("test -t 1") == true
@@ -56,7 +56,7 @@ local function status_teller(service)
     local now = loop:time()
     local rate = now > last and (service.served - served) / (now - last) or 0
     last, served = now, service.served
-    local line = ("up %.0f s, %d clients, %d keys, %.0f commands/s, %d in all, %.1f MiB of Lua memory")
+    local line = ("%.0f s up, %d clients, %d keys, %.0f commands/s, %d in all, %.1f MiB")
       :format(now - began, service.clients, service:size(), rate, served, collectgarbage("count") / 1024)
     io.stdout:write(interactive and "\r\27[K" .. line or line .. "\n")
     io.stdout:flush()

@@ -11,7 +11,7 @@
 
 local saros = require "saros"
 
-local host, port = arg[1] or "127.0.0.1", tonumber(arg[2] or 7002)
+local host, port = arg[1] or "127.0.0.1", tonumber(arg[2]) or arg[2] or 7002
 
 local function echo(reader, writer)
   while true do

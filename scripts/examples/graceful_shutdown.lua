@@ -16,7 +16,7 @@
 
 local saros = require "saros"
 
-local host, port = arg[1] or "127.0.0.1", tonumber(arg[2] or 7003)
+local host, port = arg[1] or "127.0.0.1", tonumber(arg[2]) or arg[2] or 7003
 local path = arg[3]
 
 local function log(format, ...)
@@ -96,6 +96,7 @@ saros.run(function()
 
   local name = stop:await()
   stopping = true
+  server:close()
   log("%s: stopping, those at work have %g s", name, settings.grace)
   for writer in pairs(idle) do writer:close() end
   server:shutdown(settings.grace)

@@ -9,7 +9,7 @@
 
 local saros = require "saros"
 
-local seconds = tonumber(arg[1] or math.huge)
+local seconds = assert(tonumber(arg[1] or math.huge), "SECONDS must be a number")
 local start
 
 local function log(format, ...)

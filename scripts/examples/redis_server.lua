@@ -19,7 +19,7 @@ local saros = require "saros"
 
 local redis = require "redis.server"
 
-local host, port = arg[1] or "127.0.0.1", tonumber(arg[2] or 6379)
+local host, port = arg[1] or "127.0.0.1", tonumber(arg[2]) or arg[2] or 6379
 
 saros.run(function()
   local loop = saros.get_running_loop()

@@ -13,7 +13,7 @@ describe("scripts/examples/demo.lua", function()
     _, output = process.run(20, "redis-cli", "-p", tostring(port), "KEYS", "demo:trace:*")
     assert.truthy(output:find("^demo:trace:%d+\n"))
     -- A whole line, as the output is no terminal.
-    demo:expect("up %d+ s, %d+ clients, %d+ keys, %d+ commands/s, %d+ in all, [%d.]+ MiB of Lua memory\n")
+    demo:expect("%d+ s up, %d+ clients, %d+ keys, %d+ commands/s, %d+ in all, [%d.]+ MiB\n")
     demo:signal("SIGINT")
     assert.equal("exit 0", demo:wait(1))
     assert.truthy(demo:output():find("stopped after 2 commands\n$"))

@@ -37,17 +37,18 @@ function exchange.send(writer, bytes, size)
   end
 end
 
--- What comes until `stop` came, or the server closed the connection.
+-- What comes until `stop` came at its end, or the server closed the connection.
 local function receive(reader, stop)
-  local bytes = ""
-  while not bytes:find(stop, 1, true) do
+  local parts, tail = {}, ""
+  while tail ~= stop do
     -- A server that closes while there is something left to read resets the connection.
     local ok, data = pcall(reader.read, reader, 65536)
     if not ok and not saros.is_error(data, saros.OSError) then error(data, 0) end
-    if not ok or not data then return bytes, true end
-    bytes = bytes .. data
+    if not ok or not data then return table.concat(parts), true end
+    parts[#parts + 1] = data
+    tail = (tail .. data):sub(-#stop)
   end
-  return bytes, false
+  return table.concat(parts), false
 end
 
 --- Sends a server a request and then one that it answers with `stop`. Waits for that, or for the
@@ -55,7 +56,7 @@ end
 -- @tparam integer port
 -- @tparam string request
 -- @tparam string ask a request for `stop`
--- @tparam string stop
+-- @tparam string stop the end of that reply
 -- @tparam[opt] integer size of the pieces to send
 -- @treturn string what the server sent
 -- @treturn boolean whether it closed the connection

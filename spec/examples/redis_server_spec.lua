@@ -19,8 +19,7 @@ local function lines(text)
   return (text:gsub("^%s+", ""):gsub("\n%s*", "\r\n"))
 end
 
-local STOP = "<that is all>"
-local ASK = command("ECHO", STOP)
+local ASK, STOP = command("ECHO", "<that is all>"), "<that is all>\r\n"
 
 local function free_port()
   return saros.run(function()
@@ -463,6 +462,10 @@ describe("scripts/examples/redis_server.lua", function()
         if i % 10 == 0 then script[#script + 1] = "PING\r\nNONSENSE a b\r\n" end
       end
       compare(table.concat(script))
+    end)
+
+    it("a pipeline that is sent before any of its replies is read", function()
+      compare(command("SET", "k", ("x"):rep(1000)) .. ("GET k\r\n"):rep(20000))
     end)
 
     it("packets of one byte, and of a few", function()

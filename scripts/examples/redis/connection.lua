@@ -8,6 +8,10 @@ local resp = require "redis.resp"
 -- asks for much and reads little is noticed in time.
 local PIECE = 256 * 1024
 
+-- Bytes of replies that may wait for a client. Many clients send a whole pipeline before
+-- they read the first reply, so it is much; without a limit, one of them could have it all.
+local MOST_WAITING, ENOUGH_WAITING = 64 * 1024 * 1024, 16 * 1024 * 1024
+
 local Connection = {}
 Connection.__index = Connection
 
@@ -28,6 +32,7 @@ end
 
 function Connection:connection_made(transport)
   self.transport = transport
+  transport:set_write_buffer_limits({ high = MOST_WAITING, low = ENOUGH_WAITING })
   self.id = self.server:add(self)
 end
 
