@@ -14,7 +14,7 @@ end
 describe("scripts/examples/periodic_tasks.lua", function()
   it("runs its jobs on their grids, skips missed turns, and takes up a failed job again", function()
     local outcome, output, errors = process.run(20, "sh", "-c",
-      'exec "${SAROS_LUA:-lua5.4}" scripts/saros "$1" 2.7', "sh", SCRIPT)
+      'exec "${SAROS_LUA:-lua5.4}" scripts/saros "$1" 2.85', "sh", SCRIPT)
     assert.equal("exit 0", outcome)
     assert.equal("", errors)
 

@@ -488,9 +488,11 @@ describe("scripts/examples/redis_server.lua", function()
           return reader:readline()
         end
         request("FLUSHALL")
-        for i = 1, 500 do request("SET", "gone" .. i, "v", "PX", "150") end
         request("SET", "stays", "v", "EX", "1000")
-        assert.equal(":501\r\n", request("DBSIZE"))
+        local script = {}
+        for i = 1, 500 do script[i] = command("SET", "gone" .. i, "v", "PX", "150") end
+        writer:write(table.concat(script) .. "DBSIZE\r\n")
+        assert.equal(("+OK\r\n"):rep(500) .. ":501\r\n", reader:readexactly(500 * 5 + 6))
         while request("DBSIZE") ~= ":1\r\n" do saros.sleep(0.02) end
         assert.equal("*1\r\n", request("KEYS", "*"))
         assert.equal("$5\r\n", reader:readline())
@@ -526,7 +528,8 @@ describe("scripts/examples/redis_server.lua", function()
       end)
     end)
     local status = io.open("/proc/" .. ours:pid() .. "/status")
-    if status then -- Linux alone can tell
+    -- Linux alone can tell, and a sanitizer's own memory would count.
+    if status and (os.getenv("SAROS_BUILD") or "release") == "release" then
       local kilobytes = tonumber(status:read("a"):match("VmHWM:%s+(%d+)"))
       status:close()
       assert.is_true(kilobytes < 500 * 1024)
