@@ -33,9 +33,13 @@ static bool parse_inet6(const char *host, struct sockaddr_in6 *inet6) {
   return !scope || parse_scope(scope + 1, &inet6->sin6_scope_id);
 }
 
-/* Fills in the address if `host` is numeric, and of that family unless it is AF_UNSPEC. */
-static bool parse_numeric(const char *host, int port, int family, saros_address_t *address) {
+/* Fills in the address if the string at `index` is a numeric host, and of that family unless it is
+ * AF_UNSPEC. */
+static bool parse_numeric(lua_State *L, int index, int port, int family, saros_address_t *address) {
+  size_t length;
+  const char *host = lua_tolstring(L, index, &length);
   *address = (saros_address_t){0};
+  if (strlen(host) != length) return false;
   if (family != AF_INET6 && inet_pton(AF_INET, host, &address->as.inet.sin_addr) == 1) {
     address->as.inet.sin_family = AF_INET;
     address->as.inet.sin_port = htons((uint16_t)port);
@@ -86,17 +90,17 @@ void saros__address_check(lua_State *L, saros_runtime_t *rt, int index, saros_ad
   }
   lua_getfield(L, index, "host");
   lua_getfield(L, index, "port");
-  const char *host = lua_tostring(L, -2);
+  bool is_host = lua_isstring(L, -2);
   int is_integer;
   lua_Integer port = lua_tointegerx(L, -1, &is_integer);
-  if (!host || !is_integer) {
+  if (!is_host || !is_integer) {
     saros__raise(L, rt, "ValueError", "an address has a host and a port, or a path");
   }
   if (port < 0 || port > 65535) {
     saros__raise(L, rt, "ValueError", "port %I is not between 0 and 65535", (LUAI_UACINT)port);
   }
-  if (!parse_numeric(host, (int)port, AF_UNSPEC, address)) {
-    saros__raise(L, rt, "ValueError", "'%s' is not a numeric host", host);
+  if (!parse_numeric(L, -2, (int)port, AF_UNSPEC, address)) {
+    saros__raise(L, rt, "ValueError", "'%s' is not a numeric host", lua_tostring(L, -2));
   }
   lua_pop(L, 3);
 }
@@ -168,11 +172,11 @@ void saros__address_push_text(lua_State *L, const struct sockaddr *address, sock
 
 /* parse_address(host, port, family): the address if the host is numeric, else nil. */
 static int parse_address(lua_State *L) {
-  const char *host = luaL_checkstring(L, 1);
+  luaL_checkstring(L, 1);
   lua_Integer port = luaL_checkinteger(L, 2);
   int family = saros__check_family(L, saros__runtime(L), 3);
   saros_address_t address;
-  if (!parse_numeric(host, (int)port, family, &address)) address.length = 0;
+  if (!parse_numeric(L, 1, (int)port, family, &address)) address.length = 0;
   saros__address_push(L, &address.as.any, address.length);
   return 1;
 }

@@ -104,14 +104,16 @@ Race.__index = Race
 
 function Race:on_done(task)
   self.running[task] = nil
-  if task:cancelled() then
-    -- Only the race itself does that, when it is over.
-  elseif task:exception() then
-    self.failures[#self.failures + 1] = task:exception()
-  elseif self.winner or self.over then
-    task:result():abort()
-  else
-    self.winner = task:result()
+  -- Only the race itself cancels its tasks, when it is over.
+  local failure = not task:cancelled() and task:exception()
+  if failure then
+    self.failures[#self.failures + 1] = failure
+  elseif not task:cancelled() then
+    if self.winner or self.over then
+      task:result():abort()
+    else
+      self.winner = task:result()
+    end
   end
   if self.changed then release(self.changed) end
 end
