@@ -32,7 +32,7 @@ end
 function twin.trace(...)
   local items = table.pack(...)
   for i = 1, items.n do items[i] = show(items[i]) end
-  print(iteration .. ":", table.unpack(items, 1, items.n))
+  print(iteration .. ": " .. table.concat(items, " ", 1, items.n))
 end
 
 --- The number of the iteration under way.
@@ -55,6 +55,7 @@ local function message(err)
   if saros.is_error(err, saros.CancelledError) or saros.is_error(err, saros.ValueError) then
     return err.message
   end
+  return nil
 end
 
 --- Awaits a future, or calls a function that may suspend, and traces the result or the kind and

@@ -222,10 +222,12 @@ async def wait_for(awaitable, delay):
 
 
 def _run_files(paths):
+    global _iteration
     # A twin imports this module by its name; it must be the very same one.
     sys.modules["twin"] = sys.modules["__main__"]
     for path in paths:
         print("=== " + path, flush=True)
+        _iteration = 0
         try:
             runpy.run_path(path, run_name="__main__")
         except BaseException:

@@ -42,5 +42,5 @@ local function main(loop)
 end
 
 local loop = twin.new_loop()
-trace("run_until_complete", loop:run_until_complete(main, loop))
+trace("run_until_complete", (loop:run_until_complete(main, loop)))
 twin.close(loop)

@@ -116,7 +116,6 @@ with asyncio.Runner(loop_factory=twin.new_loop) as runner:
     attempt("failing part", runner.run, leaves_spawner(loop))
     trace(runner.run(part(loop, "two")))
     trace("same loop", runner.get_loop() is loop)
-    loop.call_soon(loop.counting.cancel)
 trace("closed", loop.is_closed(), *(task.cancelled() for task in tasks))
 refused = part(loop, "three")
 attempt("after the end", runner.run, refused)
