@@ -3,11 +3,13 @@
 local saros = require "saros"
 
 local function echo(reader, writer)
-  local data = reader:read(262144)
-  while data do
+  while true do
+    local data = reader:read(262144)
+    if not data then
+      break
+    end
     writer:write(data)
     writer:drain()
-    data = reader:read(262144)
   end
   writer:close()
 end
