@@ -167,7 +167,10 @@ static void make_class(lua_State *L, saros_runtime_t *rt, int class, int base, c
 static int class_extend(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   luaL_checktype(L, 1, LUA_TTABLE);
-  if (lua_rawgetp(L, 1, &instance_key) != LUA_TTABLE) return luaL_typeerror(L, 1, "loop class");
+  lua_settop(L, lua_gettop(L) < 2 ? 1 : 2);
+  bool is_class = lua_rawgetp(L, 1, &instance_key) == LUA_TTABLE;
+  lua_pop(L, 1);
+  if (!is_class) return luaL_typeerror(L, 1, "loop class");
   const char *name = luaL_checkstring(L, 2);
   lua_newtable(L);
   make_class(L, rt, lua_gettop(L), 1, name);

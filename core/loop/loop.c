@@ -215,6 +215,7 @@ int saros__loop_close_method(lua_State *L) {
   saros_loop_t *outer = loop->rt->running;
   saros__push_slot(L, loop->rt, SAROS_SLOT_LOOP);
   saros__loop_enter(L, loop, 1);
+  loop->iterating = true; /* no scope may iterate the loop */
   lua_pushcfunction(L, end_tasks);
   lua_pushvalue(L, 1);
   lua_pushlightuserdata(L, loop);

@@ -25,6 +25,7 @@
 
 typedef struct saros_loop saros_loop_t;
 typedef struct saros_task saros_task_t;
+struct saros_entry;
 
 /* Places on the anchor's stack. */
 enum saros_slot {
@@ -47,6 +48,7 @@ enum saros_slot {
   SAROS_SLOT_HANDLER,     /* message handler: adds tracebacks */
   SAROS_SLOT_BODY,        /* the function at the bottom of every task's coroutine */
   SAROS_SLOT_TRACEBACK,   /* traceback of the last error that could not carry one */
+  SAROS_SLOT_YIELD_ERROR, /* what a task's bare yield raises when it returns */
   SAROS_SLOT_PENDING,     /* an error to raise as soon as the poll is over */
   SAROS_SLOT_ADOPT,       /* the launcher's function that makes a loop when one is first needed */
   SAROS_SLOT_SCRIPT,      /* the task that the launcher's script became, or nil */
@@ -63,11 +65,15 @@ typedef struct saros_runtime {
   uint32_t next_loop_id;
   uint32_t class_epoch;        /* changes when a loop class gains a method */
   uint64_t next_task_number;
+  lua_Hook saved_hook;         /* of the coroutine whose bare yield is about to raise */
+  int saved_mask, saved_count;
   uint32_t gather_mark;        /* the last gather: marks its children, to find duplicates */
   /* The task layer's part in closing a loop: ends the tasks that are left, reports lost errors. */
   void (*end_tasks)(lua_State *L, saros_loop_t *loop);
   /* And in freeing one: gives the memory of its pool back. */
   void (*free_tasks)(saros_loop_t *loop);
+  /* Pushes the task whose step the entry is, or nil. */
+  void (*push_step_task)(lua_State *L, const struct saros_entry *entry);
   /* The launcher's script needs a loop: makes one and returns it. */
   saros_loop_t *(*adopt_script)(lua_State *L, struct saros_runtime *rt);
 } saros_runtime_t;

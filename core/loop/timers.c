@@ -44,42 +44,53 @@ void saros__timer_cancel(saros_loop_t *loop, saros_timer_ref_t ref) {
 
 /* ---- timers that run Lua functions ---- */
 
-/* Runs a Lua timer whose slot is still in use; see run_due. */
-static void run_timer(lua_State *L, saros_loop_t *loop, void *target, uintptr_t slot_and_nargs) {
+static void clear_values(lua_State *L, saros_loop_t *loop, uint32_t slot);
+
+static saros_timer_ref_t unpack_ref(uintptr_t word) {
+  return (saros_timer_ref_t){(uint32_t)(word >> 32), (uint32_t)word};
+}
+
+/* Frees a Lua timer's slot and values, unless it was cancelled meanwhile. */
+static void finish_timer(lua_State *L, saros_loop_t *loop, saros_timer_ref_t ref) {
+  if (!saros_timer_heap_find(&loop->timers, ref)) return;
+  clear_values(L, loop, ref.slot);
+  saros_timer_heap_remove(&loop->timers, ref.slot);
+}
+
+/* Calls a Lua timer's function. Its slot stays in use meanwhile, for the report if it fails. */
+static void run_timer(lua_State *L, saros_loop_t *loop, void *target, uintptr_t ref_word) {
   (void)target;
-  uint32_t slot = (uint32_t)(slot_and_nargs >> 32);
-  int nargs = (int)(uint32_t)slot_and_nargs;
-  luaL_checkstack(L, LUA_MINSTACK + (nargs > 1 ? nargs : 1), NULL);
+  saros_timer_ref_t ref = unpack_ref(ref_word);
+  int nargs = (int)loop->timers.slots[ref.slot].nargs;
+  int table = lua_gettop(L) + 1, function = table + 1;
+  luaL_checkstack(L, LUA_MINSTACK + nargs, NULL);
   saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
-  int table = lua_gettop(L);
-  lua_rawgeti(L, table, function_key(slot));
-  lua_pushnil(L);
-  lua_rawseti(L, table, function_key(slot));
+  lua_rawgeti(L, table, function_key(ref.slot));
   if (nargs > 0) {
-    int packed = lua_gettop(L) + 1;
-    lua_rawgeti(L, table, argument_key(slot));
-    lua_pushnil(L);
-    lua_rawseti(L, table, argument_key(slot));
+    lua_rawgeti(L, table, argument_key(ref.slot));
     if (nargs > 1) {
-      for (int i = 1; i <= nargs; i++) lua_rawgeti(L, packed, i);
-      lua_remove(L, packed);
+      for (int i = 1; i <= nargs; i++) lua_rawgeti(L, function + 1, i);
+      lua_remove(L, function + 1);
     }
   }
   lua_remove(L, table);
   lua_call(L, nargs, 0);
+  finish_timer(L, loop, ref);
 }
 
 /* The ready queue's entry for a timer that was due: it may have been cancelled since. */
 static void run_due(lua_State *L, saros_loop_t *loop, void *target, uintptr_t ref_word) {
   (void)target;
-  saros_timer_ref_t ref = {(uint32_t)(ref_word >> 32), (uint32_t)ref_word};
-  saros_timer_t *timer = saros_timer_heap_find(&loop->timers, ref);
+  saros_timer_t *timer = saros_timer_heap_find(&loop->timers, unpack_ref(ref_word));
   if (!timer) return;
   saros_run_fn run = timer->run;
   void *argument = timer->target;
-  uintptr_t extra = (uintptr_t)ref.slot << 32 | timer->nargs;
-  saros_timer_heap_remove(&loop->timers, ref.slot);
-  run(L, loop, argument, extra);
+  if (run != run_timer) saros_timer_heap_remove(&loop->timers, unpack_ref(ref_word).slot);
+  run(L, loop, argument, ref_word);
+}
+
+bool saros__is_timer(const saros_entry_t *entry) {
+  return entry->run == run_due;
 }
 
 static void on_due(void *context, uint32_t slot, uint32_t generation) {
@@ -115,14 +126,39 @@ static int pack(lua_State *L) {
   return nargs;
 }
 
+/* Pushes a handle for a timer that is about to be set, or was. */
+static saros_timer_handle_t *push_handle(lua_State *L, saros_loop_t *loop, saros_timer_ref_t ref, double when) {
+  saros_timer_handle_t *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  *handle = (saros_timer_handle_t){SAROS_MARKER_TIMER_HANDLE, loop, ref, when, loop->id, false};
+  saros__push_slot(L, loop->rt, SAROS_SLOT_TIMER_HANDLE);
+  lua_setmetatable(L, -2);
+  return handle;
+}
+
+void saros__describe_timer(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry) {
+  saros_timer_ref_t ref = unpack_ref(entry->extra);
+  saros_timer_t *timer = saros_timer_heap_find(&loop->timers, ref);
+  if (!timer) { /* it cancelled itself before it failed, or was none of Lua's */
+    lua_pushliteral(L, "Exception in callback");
+    return;
+  }
+  push_handle(L, loop, ref, timer->when);
+  lua_setfield(L, -2, "handle");
+  lua_pushliteral(L, "Exception in callback ");
+  saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
+  lua_rawgeti(L, -1, function_key(ref.slot));
+  saros__push_function_name(L, -1);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  lua_concat(L, 2);
+  finish_timer(L, loop, ref);
+}
+
 /* Sets the timer for the function at index 3 and the arguments above it; returns its handle. */
 static int set_timer(lua_State *L, saros_loop_t *loop, double when) {
   luaL_checkstack(L, 6, NULL);
   int nargs = pack(L);
-  saros_timer_handle_t *handle = lua_newuserdatauv(L, sizeof *handle, 0);
-  *handle = (saros_timer_handle_t){SAROS_MARKER_TIMER_HANDLE, loop, {SAROS_NO_SLOT, 0}, when, loop->id, false};
-  saros__push_slot(L, loop->rt, SAROS_SLOT_TIMER_HANDLE);
-  lua_setmetatable(L, -2);
+  saros_timer_handle_t *handle = push_handle(L, loop, (saros_timer_ref_t){SAROS_NO_SLOT, 0}, when);
   lua_replace(L, 1);
   /* From here on no finalizer can run, so the slot stays ours. */
   saros__timer_reserve(L, loop);

@@ -29,6 +29,13 @@ void saros__timer_cancel(saros_loop_t *loop, saros_timer_ref_t ref);
 /* Moves the timers that are due to the ready queue. May raise. */
 void saros__timers_move_due(lua_State *L, saros_loop_t *loop, double now);
 
+/* True if the entry is a timer that was due. */
+bool saros__is_timer(const saros_entry_t *entry);
+
+/* Describes the timer whose callback just failed: adds `handle` to the context table on top, and pushes
+ * the message. */
+void saros__describe_timer(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry);
+
 void saros__timers_open(lua_State *L, saros_runtime_t *rt);
 void saros__timers_methods(lua_State *L, saros_runtime_t *rt);
 

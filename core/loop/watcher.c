@@ -14,7 +14,13 @@ typedef struct saros_watcher {
   int fd;
   int events; /* UV_READABLE, UV_WRITABLE */
   int ready;  /* the events to schedule */
+  uint64_t scheduled[2]; /* the last calls: sequence numbers, by event */
 } saros_watcher_t;
+
+/* UV_READABLE or UV_WRITABLE as an index. */
+static inline int index_of(int event) {
+  return event == UV_READABLE ? 0 : 1;
+}
 
 int saros__check_fd(lua_State *L, saros_runtime_t *rt, int index) {
   luaL_Stream *file = luaL_testudata(L, index, LUA_FILEHANDLE);
@@ -47,7 +53,7 @@ static void schedule_event(lua_State *L, saros_watcher_t *watcher, int event) {
     return;
   }
   int n = saros__unpack_call(L, -1);
-  saros__call_soon(L, watcher->loop, n);
+  watcher->scheduled[index_of(event)] = saros__call_soon(L, watcher->loop, n);
   lua_settop(L, 1);
 }
 
@@ -95,10 +101,18 @@ static int open_watcher(saros_loop_t *loop, int fd) {
   watcher->loop = loop;
   watcher->fd = fd;
   watcher->events = watcher->ready = 0;
+  watcher->scheduled[0] = watcher->scheduled[1] = 0;
   watcher->next = loop->watchers;
   loop->watchers = watcher;
   saros__loop_ref(loop);
   return 0;
+}
+
+/* Cancels a call that is scheduled but has not run: its function was removed or replaced. */
+static void cancel_scheduled(saros_watcher_t *watcher, int event) {
+  uint64_t sequence = watcher->scheduled[index_of(event)];
+  saros_entry_t *entry = sequence ? saros_ready_find(&watcher->loop->ready, sequence) : NULL;
+  if (entry) entry->run = NULL;
 }
 
 static int watch(lua_State *L, int event) {
@@ -119,6 +133,7 @@ static int watch(lua_State *L, int event) {
   saros__loop_anchored(L, loop, watcher);
   lua_pushvalue(L, 3);
   lua_rawseti(L, -2, event);
+  cancel_scheduled(watcher, event);
   watcher->events |= event;
   int code = uv_poll_start(&watcher->poll, watcher->events, on_event);
   if (code < 0) return saros__raise_os_error(L, loop->rt, code, "cannot watch the descriptor");
@@ -132,6 +147,7 @@ static int unwatch(lua_State *L, int event) {
   bool found = watcher && watcher->events & event;
   lua_pushboolean(L, found);
   if (!found) return 1;
+  cancel_scheduled(watcher, event);
   watcher->events &= ~event;
   if (watcher->events == 0) {
     saros__loop_release(L, loop, watcher);

@@ -104,6 +104,7 @@ saros_timer_ref_t saros_timer_heap_insert(saros_timer_heap_t *heap, double when,
                                           void *target, uint32_t nargs) {
   uint32_t slot = take_slot(heap);
   saros_timer_t *timer = &heap->slots[slot];
+  timer->when = when;
   timer->order = heap->next_order++;
   timer->run = run;
   timer->target = target;

@@ -24,6 +24,7 @@ typedef struct saros_timer_ref {
 } saros_timer_ref_t;
 
 typedef struct saros_timer {
+  double when;         /* its deadline, also when it has left the heap */
   uint64_t order;      /* breaks ties between equal deadlines */
   saros_run_fn run;    /* what to do when it is due */
   void *target;        /* first argument of `run` */

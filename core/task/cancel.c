@@ -2,6 +2,11 @@
 #include "loop/errors.h"
 #include "task/task.h"
 
+/* Two messages: that of the request that cancelled the wait, as of the future that CPython would await
+ * there, and that of the last other request, which stays with the task. */
+#define WAIT_MESSAGE "wait_message"
+#define TASK_MESSAGE "cancel_message"
+
 void saros__task_push_cancelled(lua_State *L, saros_task_t *task) {
   saros_runtime_t *rt = task->future.loop->rt;
   luaL_checkstack(L, 8, NULL);
@@ -10,7 +15,8 @@ void saros__task_push_cancelled(lua_State *L, saros_task_t *task) {
     return;
   }
   saros__push_task(L, task);
-  saros__future_extra(L, -1, &task->future, "cancel_message");
+  saros__future_extra(L, -1, &task->future,
+                      task->wait == SAROS_WAIT_CANCELLED ? WAIT_MESSAGE : TASK_MESSAGE);
   saros__push_cancelled(L, rt, lua_isnil(L, -1) ? 0 : lua_gettop(L));
   lua_replace(L, -3);
   lua_pop(L, 1);
@@ -25,8 +31,18 @@ static void store_message(lua_State *L, int index, saros_task_t *task, int messa
   } else {
     lua_pushnil(L);
   }
-  lua_setfield(L, -2, "cancel_message");
+  lua_setfield(L, -2, task->wait == SAROS_WAIT_INTERNAL ? WAIT_MESSAGE : TASK_MESSAGE);
   lua_pop(L, 1);
+}
+
+void saros__task_cancel_wait(lua_State *L, saros_task_t *task) {
+  if (!task->future.has_extras) return;
+  luaL_checkstack(L, 8, NULL);
+  saros__push_task(L, task);
+  saros__future_extras(L, -1, &task->future);
+  lua_getfield(L, -1, TASK_MESSAGE);
+  lua_setfield(L, -2, WAIT_MESSAGE);
+  lua_pop(L, 2);
 }
 
 void saros__task_withdraw(saros_task_t *task) {

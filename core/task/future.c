@@ -128,18 +128,22 @@ static void wake_waiters(lua_State *L, int index, saros_future_t *future) {
 
 /* Room for the waiters, so that completing cannot fail half-way. */
 static void reserve_waiters(lua_State *L, saros_future_t *future) {
+  if (future->waiter_count == 0) return;
   luaL_checkstack(L, 8, NULL);
   saros_loop_t *loop = saros__future_loop(future);
-  if (loop && future->waiter_count > 0) saros__loop_reserve(L, loop, future->waiter_count);
+  if (loop) saros__loop_reserve(L, loop, future->waiter_count);
 }
 
 void saros__wake_callback(lua_State *L, saros_loop_t *loop, saros_future_t *future, int index,
                           void *target) {
   if (loop->closed) return;
-  lua_getiuservalue(L, index, SAROS_UV_EXTRAS);
-  lua_rawgeti(L, -1, (lua_Integer)(uintptr_t)target);
-  lua_remove(L, -2);
   (void)future;
+  lua_Integer key = (lua_Integer)(uintptr_t)target;
+  lua_getiuservalue(L, index, SAROS_UV_EXTRAS);
+  lua_rawgeti(L, -1, key);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, key); /* the queue keeps it from here on */
+  lua_remove(L, -2);
   lua_pushvalue(L, index);
   saros__schedule_call(L, loop, 2);
 }

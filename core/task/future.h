@@ -29,7 +29,8 @@
 typedef struct saros_future saros_future_t;
 
 /* Called when the future at `index` is done, to schedule what waits for it: room for one entry of the
- * ready queue is reserved. It may raise what an overridden call_soon raises. */
+ * ready queue is reserved. It may raise what an overridden call_soon raises. `index` is 0 for a task without
+ * results that nothing in Lua waits for: only Lua callbacks and overrides need the userdata. */
 typedef void (*saros_waiter_fn)(lua_State *L, saros_loop_t *loop, saros_future_t *future, int index,
                                 void *target);
 
@@ -50,6 +51,7 @@ struct saros_future {
   bool retrieved;    /* somebody has seen the error, or it was reported */
   bool has_extras;
   bool gathering;    /* a gather: cancel() cancels its children */
+  bool refused;      /* an await of it was refused: see saros__await */
   uint32_t nresults; /* how many values the result has */
   uint32_t mark;     /* of the gather that saw it last: finds duplicates */
   uint32_t waiter_count;

@@ -14,6 +14,7 @@ typedef struct saros_gather {
   uint32_t entries;      /* length of the list of children */
   uint32_t children;     /* how many different ones */
   uint32_t finished;
+  uint32_t pins; /* reasons why the loop must keep it: tasks it waits for, entries under way */
   bool return_exceptions;
   bool cancel_requested;
 } saros_gather_t;
@@ -84,6 +85,23 @@ static void push_child(lua_State *L, int index, const saros_gather_t *gather,
   lua_remove(L, -2);
 }
 
+/* ---- staying alive ---- */
+
+/* The gather at `index` must outlive what points to it: see gather.h. */
+static void pin(lua_State *L, saros_loop_t *loop, int index, saros_gather_t *gather) {
+  if (gather->pins == 0) {
+    lua_pushvalue(L, index);
+    saros__loop_anchor(L, loop, gather);
+  }
+  gather->pins++;
+}
+
+static void unpin(lua_State *L, saros_loop_t *loop, saros_gather_t *gather) {
+  if (--gather->pins == 0) saros__loop_release(L, loop, gather);
+}
+
+/* ---- children ---- */
+
 /* A child is done. */
 static void on_child_done(lua_State *L, saros_loop_t *loop, void *target, uintptr_t extra) {
   saros_gather_t *gather = target;
@@ -93,10 +111,13 @@ static void on_child_done(lua_State *L, saros_loop_t *loop, void *target, uintpt
   bool fails = child->state != SAROS_RESULT && !gather->return_exceptions;
   if (saros__future_done(&gather->future)) {
     if (child->state == SAROS_FAILED) saros__future_silence(child);
-    if (all) saros__loop_release(L, loop, gather);
+    unpin(L, loop, gather);
     return;
   }
-  if (!all && !fails) return;
+  if (!all && !fails) {
+    unpin(L, loop, gather);
+    return;
+  }
   int top = lua_gettop(L);
   luaL_checkstack(L, 12, NULL);
   saros__loop_anchored(L, loop, gather);
@@ -108,32 +129,53 @@ static void on_child_done(lua_State *L, saros_loop_t *loop, void *target, uintpt
   } else {
     complete(L, loop, index, gather);
   }
-  if (all) saros__loop_release(L, loop, gather);
+  unpin(L, loop, gather);
   lua_settop(L, top);
 }
 
 /* For an overridden call_soon: upvalues gather and child. */
 static int child_done_by_callback(lua_State *L) {
   saros_gather_t *gather = lua_touserdata(L, lua_upvalueindex(2));
+  lua_pushnil(L);
+  lua_replace(L, lua_upvalueindex(2));
+  if (!gather) return 0; /* called twice */
   on_child_done(L, gather->future.loop, gather, (uintptr_t)lua_touserdata(L, lua_upvalueindex(3)));
   return 0;
 }
 
+/* Pushes the userdata of a gather that waits for the child at `index`. */
+static void push_gather(lua_State *L, saros_loop_t *loop, int index, saros_gather_t *gather) {
+  if (gather->pins > 0) {
+    saros__loop_anchored(L, loop, gather);
+  } else {
+    saros__future_extras(L, index, saros__test_future(L, index));
+    lua_rawgetp(L, -1, gather);
+    lua_remove(L, -2);
+  }
+}
+
 static void wake_gather(lua_State *L, saros_loop_t *loop, saros_future_t *child, int index,
                         void *target) {
+  saros_gather_t *gather = target;
   if (loop->closed) return;
+  if (child->marker != SAROS_MARKER_TASK) {
+    luaL_checkstack(L, 8, NULL);
+    push_gather(L, loop, index, gather);
+    pin(L, loop, lua_gettop(L), gather);
+    lua_pop(L, 1);
+  }
   if (loop->overrides & SAROS_OVERRIDE_CALL_SOON) {
-    luaL_checkstack(L, 6, NULL);
+    luaL_checkstack(L, 8, NULL);
     index = lua_absindex(L, index);
     saros__push_slot(L, loop->rt, SAROS_SLOT_RUNTIME);
-    saros__loop_anchored(L, loop, target);
+    saros__loop_anchored(L, loop, gather);
     lua_pushvalue(L, index);
     lua_pushcclosure(L, child_done_by_callback, 3);
     saros__schedule_call(L, loop, 1);
     return;
   }
   saros__loop_reserve(L, loop, 1);
-  saros_ready_push(&loop->ready, on_child_done, target, (uintptr_t)child);
+  saros_ready_push(&loop->ready, on_child_done, gather, (uintptr_t)child);
 }
 
 bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int message) {
@@ -167,17 +209,21 @@ static bool read_options(lua_State *L, saros_runtime_t *rt, int index) {
     const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     if (!name || strcmp(name, "return_exceptions") != 0) {
       luaL_tolstring(L, -1, NULL);
-      saros__raise(L, rt, "ValueError", "unknown option '%s' (known: return_exceptions)",
+      saros__raise(L, rt, "ValueError", "unknown option '%s' for 'gather' (known: return_exceptions)",
                    lua_tostring(L, -1));
     }
   }
-  lua_getfield(L, index, "return_exceptions");
+  int type = lua_getfield(L, index, "return_exceptions");
   bool value = lua_toboolean(L, -1);
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN) {
+    luaL_argerror(L, index, lua_pushfstring(L, "option 'return_exceptions': boolean expected, got %s",
+                                            luaL_typename(L, -1)));
+  }
   lua_pop(L, 1);
   return value;
 }
 
-/* Brings the arguments into the form: list of awaitables at 1, of length `n`; returns return_exceptions. */
+/* Reads the arguments: leaves the list of awaitables at 1 and nothing else, sets its length. */
 static bool read_arguments(lua_State *L, saros_runtime_t *rt, lua_Integer *n) {
   int top = lua_gettop(L);
   bool return_exceptions = false;
@@ -198,28 +244,33 @@ static bool read_arguments(lua_State *L, saros_runtime_t *rt, lua_Integer *n) {
     lua_insert(L, 1);
     for (int i = top; i > 0; i--) lua_rawseti(L, 1, i);
   }
-  for (lua_Integer i = 1; i <= *n; i++) {
-    lua_geti(L, 1, i);
-    if (!saros__is_awaitable(L, -1)) {
-      luaL_argerror(L, (int)i, lua_pushfstring(L, "awaitable or function expected, got %s", luaL_typename(L, -1)));
-    }
-    lua_pop(L, 1);
-  }
   return return_exceptions;
 }
 
-/* Pushes the list of futures for the `n` awaitables in the list at 1; functions become tasks. */
-static void make_children(lua_State *L, saros_runtime_t *rt, lua_Integer n) {
+/* Pushes a copy of the list at 1 and checks every entry, before anything is started; true if all of them are
+ * futures already. */
+static bool copy_awaitables(lua_State *L, lua_Integer n) {
+  bool futures = true;
   lua_createtable(L, (int)n, 0);
-  saros_loop_t *loop = rt->running;
   for (lua_Integer i = 1; i <= n; i++) {
     lua_geti(L, 1, i);
-    saros_future_t *child = saros__ensure_future(L, rt, 3);
-    if (!child) luaL_error(L, "the task factory returned no future");
-    if (!loop) loop = saros__future_loop(child);
-    if (!loop || child->loop_id != loop->id) {
-      saros__raise(L, rt, "ValueError", "gather: the futures belong to different loops");
+    if (!saros__test_future(L, 3)) {
+      futures = false;
+      if (!saros__is_awaitable(L, 3)) {
+        luaL_argerror(L, (int)i, lua_pushfstring(L, "awaitable or function expected, got %s",
+                                                 luaL_typename(L, 3)));
+      }
     }
+    lua_rawseti(L, 2, i);
+  }
+  return futures;
+}
+
+/* Replaces what is no future in the list at 2 by a task. */
+static void start_children(lua_State *L, saros_runtime_t *rt, lua_Integer n) {
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_rawgeti(L, 2, i);
+    if (!saros__ensure_future(L, rt, 3)) luaL_error(L, "the task factory returned no future");
     lua_rawseti(L, 2, i);
   }
 }
@@ -228,11 +279,31 @@ static saros_gather_t *new_gather(lua_State *L, saros_loop_t *loop) {
   saros_gather_t *gather = lua_newuserdatauv(L, sizeof *gather, UV_CHILDREN);
   saros__future_init(&gather->future, loop, SAROS_MARKER_FUTURE);
   gather->future.gathering = true;
-  gather->entries = gather->children = gather->finished = 0;
+  gather->entries = gather->children = gather->finished = gather->pins = 0;
   gather->return_exceptions = gather->cancel_requested = false;
   saros__push_slot(L, loop->rt, SAROS_SLOT_FUTURE);
   lua_setmetatable(L, -2);
   return gather;
+}
+
+/* Lets the gather at 3 wait for the child at 4. A task is kept by its loop, so the loop keeps the gather; any
+ * other future keeps it itself, so that what nobody else keeps is garbage together. */
+static void watch_child(lua_State *L, saros_loop_t *loop, saros_gather_t *gather,
+                        saros_future_t *child) {
+  bool is_task = child->marker == SAROS_MARKER_TASK;
+  if (is_task) {
+    pin(L, loop, 3, gather);
+  } else {
+    saros__future_extras(L, 4, child);
+    lua_pushvalue(L, 3);
+    lua_rawsetp(L, -2, gather);
+    lua_pop(L, 1);
+  }
+  if (saros__future_done(child)) {
+    wake_gather(L, loop, child, 4, gather);
+  } else {
+    saros__future_add_waiter(L, 4, child, wake_gather, gather);
+  }
 }
 
 /* Lets the gather at 3 wait for each different child in the list at 2. */
@@ -241,16 +312,15 @@ static void watch_children(lua_State *L, saros_loop_t *loop, saros_gather_t *gat
   for (uint32_t i = 1; i <= gather->entries; i++) {
     lua_rawgeti(L, 2, i);
     saros_future_t *child = lua_touserdata(L, 4);
+    if (child->loop_id != loop->id) {
+      saros__raise(L, loop->rt, "ValueError", "gather: the futures belong to different loops");
+    }
     if (child->mark != mark) {
       child->mark = mark;
       gather->children++;
-      if (saros__future_done(child)) {
-        wake_gather(L, loop, child, 4, gather);
-      } else {
-        saros__future_add_waiter(L, 4, child, wake_gather, gather);
-      }
+      watch_child(L, loop, gather, child);
     }
-    lua_settop(L, 3);
+    lua_pop(L, 1);
   }
 }
 
@@ -278,17 +348,17 @@ static int task_gather(lua_State *L) {
     saros__future_set_results(L, 2, future, 1);
     return 1;
   }
-  make_children(L, rt, n);
+  if (!copy_awaitables(L, n)) start_children(L, rt, n);
   lua_rawgeti(L, 2, 1);
-  saros_loop_t *loop = saros__test_future(L, 3)->loop;
+  saros_future_t *first = lua_touserdata(L, 3);
+  saros_loop_t *loop = rt->running ? rt->running : saros__future_loop(first);
+  if (!loop || loop->closed) return saros__raise(L, rt, "RuntimeError", "Event loop is closed");
   lua_settop(L, 2);
   saros_gather_t *gather = new_gather(L, loop);
   gather->return_exceptions = return_exceptions;
   gather->entries = (uint32_t)n;
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, 3, UV_CHILDREN);
-  lua_pushvalue(L, 3);
-  saros__loop_anchor(L, loop, gather);
   watch_children(L, loop, gather);
   return 1;
 }

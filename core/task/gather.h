@@ -4,8 +4,10 @@
  * one entry of the ready queue, as a callback each would be in CPython, but the
  * entry calls C: this is the cost of ten thousand tasks.
  *
- * User values: those of a future, and 3, the list of children. The loop keeps a
- * gather alive until all its children are done, because they point to it.
+ * User values: those of a future, and 3, the list of children. The children point
+ * to the gather, so something must keep it: the loop, while it waits for tasks
+ * (which the loop keeps too) and while entries of the ready queue point to it;
+ * futures that are no tasks keep it in their extras.
  *
  * Threads: the owning loop's thread only.
  */

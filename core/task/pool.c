@@ -4,6 +4,13 @@
 
 #include "loop/loop.h"
 
+/* Ten thousand coroutines do not fit the cache: what the next task will touch is fetched early. */
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)0)
+#endif
+
 enum { MAX_USES = 1000, MAX_IDLE = 16384 };
 
 struct saros_task_slot {
@@ -41,7 +48,8 @@ uint32_t saros__pool_take(lua_State *L, saros_loop_t *loop, lua_State **co, int 
   uint32_t number = pool->free_slot;
   struct saros_task_slot *slot = &pool->slots[number];
   lua_State *use = slot->co ? slot->co : fresh;
-  if (!lua_checkstack(use, stack)) luaL_error(L, "not enough memory");
+  /* An empty stack has room for LUA_MINSTACK values. */
+  if (stack > LUA_MINSTACK && !lua_checkstack(use, stack)) luaL_error(L, "not enough memory");
   if (!slot->co) {
     saros__loop_push(L, loop, SAROS_LOOP_COROUTINES);
     lua_pushvalue(L, task + 1);
@@ -50,12 +58,14 @@ uint32_t saros__pool_take(lua_State *L, saros_loop_t *loop, lua_State **co, int 
     slot->uses = 0;
     pool->idle++;
   }
+  if (fresh) lua_settop(L, task);
   saros__loop_push(L, loop, SAROS_LOOP_TASKS);
   lua_pushvalue(L, task);
   lua_rawseti(L, -2, (lua_Integer)number + 1);
-  lua_settop(L, task);
+  lua_pop(L, 1);
   pool->free_slot = slot->next_free;
   pool->idle--;
+  if (pool->free_slot != SAROS_NO_SLOT) PREFETCH(pool->slots[pool->free_slot].co);
   slot->uses++;
   inherit_hook(L, use);
   *co = use;

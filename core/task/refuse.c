@@ -7,6 +7,7 @@
  * its callees yield. If there is only pcall and its kind, the code runs in a
  * message handler.
  */
+#include <lualib.h>
 #include <string.h>
 
 #include "loop/errors.h"
@@ -21,7 +22,7 @@ static bool is_transparent(const char *name) {
   return false;
 }
 
-/* Searches the module on top for the function at `function`; pushes its name there. */
+/* Searches the module on top for the function at `function`; pushes its name. */
 static bool find_in_module(lua_State *L, int function) {
   int module = lua_gettop(L);
   lua_pushnil(L);
@@ -35,24 +36,46 @@ static bool find_in_module(lua_State *L, int function) {
   return false;
 }
 
-/* Pushes the public name of the function at `function`, as in "table.sort"; false if it has none. */
+/* Pushes "module.name" if the function is in the module that is on top; pops the module. */
+static bool name_in_module(lua_State *L, const char *module, int function) {
+  if (!lua_istable(L, -1) || !find_in_module(L, function)) {
+    lua_pop(L, 1);
+    return false;
+  }
+  bool global = strcmp(module, LUA_GNAME) == 0;
+  lua_pushfstring(L, "%s%s%s", global ? "" : module, global ? "" : ".", lua_tostring(L, -1));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  return true;
+}
+
+/* Pushes the public name of the function at `function`, as in "table.sort"; false if it has none. Lua's own
+ * library goes first: other modules hold its functions as well. */
 static bool push_library_name(lua_State *L, int function) {
+  static const char *const own[] = {LUA_GNAME,       LUA_TABLIBNAME, LUA_STRLIBNAME, LUA_COLIBNAME,
+                                    LUA_LOADLIBNAME, LUA_IOLIBNAME,  LUA_OSLIBNAME,  LUA_DBLIBNAME,
+                                    LUA_UTF8LIBNAME, LUA_MATHLIBNAME, NULL};
   int top = lua_gettop(L);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_pushnil(L);
-  while (lua_next(L, top + 1)) {
-    if (lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1) && find_in_module(L, function)) {
-      const char *module = lua_tostring(L, -3), *name = lua_tostring(L, -1);
-      lua_pushfstring(L, strcmp(module, "_G") == 0 ? "%s%s" : "%s.%s",
-                      strcmp(module, "_G") == 0 ? "" : module, name);
-      lua_replace(L, top + 1);
-      lua_settop(L, top + 1);
-      return true;
-    }
-    lua_pop(L, 1);
+  int loaded = top + 1;
+  bool found = false;
+  for (const char *const *module = own; !found && *module; module++) {
+    lua_getfield(L, loaded, *module);
+    found = name_in_module(L, *module, function);
   }
-  lua_settop(L, top);
-  return false;
+  if (!found) {
+    lua_pushnil(L);
+    while (!found && lua_next(L, loaded)) {
+      if (lua_type(L, -2) == LUA_TSTRING) {
+        found = name_in_module(L, lua_tostring(L, -2), function);
+      } else {
+        lua_pop(L, 1);
+      }
+    }
+  }
+  if (found) lua_replace(L, loaded);
+  lua_settop(L, found ? loaded : top);
+  return found;
 }
 
 /* Pushes the name of the C function of this frame. */

@@ -25,6 +25,7 @@ saros_task_t *saros__task_suspendable(lua_State *L, saros_runtime_t *rt, const c
 int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
                         lua_KContext context, lua_KFunction k) {
   if (task->must_cancel) { /* as a future that is awaited would be cancelled at once */
+    saros__task_cancel_wait(L, task);
     saros__task_schedule(L, task->future.loop, task);
     task->must_cancel = false;
     if (withdraw) withdraw(task, owner);
@@ -47,14 +48,17 @@ static saros_task_t *resumed_task(lua_State *L, saros_runtime_t *rt) {
   return task;
 }
 
+static int raise_cancelled(lua_State *L, saros_task_t *task) {
+  saros__task_push_cancelled(L, task);
+  task->must_cancel = false;
+  task->wait = SAROS_WAIT_NONE;
+  return lua_error(L);
+}
+
 void saros__task_resumed(lua_State *L, saros_runtime_t *rt) {
   saros_task_t *task = resumed_task(L, rt);
-  bool cancelled = task->must_cancel || task->wait == SAROS_WAIT_CANCELLED;
+  if (task->must_cancel || task->wait == SAROS_WAIT_CANCELLED) raise_cancelled(L, task);
   task->wait = SAROS_WAIT_NONE;
-  if (!cancelled) return;
-  task->must_cancel = false;
-  saros__task_push_cancelled(L, task);
-  lua_error(L);
 }
 
 void saros__task_wake(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
@@ -81,43 +85,70 @@ static int awaited(lua_State *L, int status, lua_KContext context) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_task_t *task = resumed_task(L, rt);
   saros_future_t *future = lua_touserdata(L, -1);
-  bool withdrawn = task->wait == SAROS_WAIT_CANCELLED || !saros__future_done(future);
-  task->wait = SAROS_WAIT_NONE;
   if (future->state == SAROS_CANCELLED) {
     task->must_cancel = false;
-  } else if (task->must_cancel || withdrawn) {
-    task->must_cancel = false;
+  } else if (task->must_cancel || !saros__future_done(future)) {
     saros__future_silence(future);
-    saros__task_push_cancelled(L, task);
-    return lua_error(L);
+    return raise_cancelled(L, task);
   }
+  task->wait = SAROS_WAIT_NONE;
   return saros__future_push_results(L, -1, future);
 }
 
-static void check_awaitable(lua_State *L, saros_runtime_t *rt, const saros_task_t *task,
-                            const saros_future_t *future) {
-  if (future->loop_id != task->future.loop_id) {
-    saros__raise(L, rt, "RuntimeError", "the task awaits a future that belongs to another loop");
-  }
-  if (future == &task->future) saros__raise(L, rt, "RuntimeError", "a task cannot await itself");
+/* Awaits that can never succeed. */
+enum refusal { MAY_AWAIT, AWAITS_ITSELF, OTHER_LOOP };
+
+static const char *const refusals[] = {NULL, "a task cannot await itself",
+                                       "the task awaits a future that belongs to another loop"};
+
+static enum refusal may_await(const saros_task_t *task, const saros_future_t *future) {
+  if (future == &task->future) return AWAITS_ITSELF;
+  return future->loop_id == task->future.loop_id ? MAY_AWAIT : OTHER_LOOP;
+}
+
+static int refused(lua_State *L, int status, lua_KContext why) {
+  (void)status;
+  saros_runtime_t *rt = saros__runtime(L);
+  saros__task_resumed(L, rt);
+  return saros__raise(L, rt, "RuntimeError", refusals[why]);
+}
+
+/* A request to cancel came before the task began to wait: the future on top is cancelled at once. */
+static void cancel_awaited(lua_State *L, saros_task_t *task, saros_future_t *future) {
+  int index = lua_gettop(L);
+  luaL_checkstack(L, 6, NULL);
+  saros__push_task(L, task);
+  saros__future_extra(L, index + 1, &task->future, "cancel_message");
+  bool requested = saros__future_cancel(L, index, future, lua_isnil(L, -1) ? 0 : index + 2);
+  lua_settop(L, index);
+  if (requested) task->must_cancel = false;
 }
 
 int saros__await(lua_State *L, saros_runtime_t *rt, int index, const char *what) {
   saros_future_t *future = lua_touserdata(L, index);
   saros_task_t *task = rt->current;
-  if (saros__future_done(future) && task && task->co == L && !rt->running->closing) {
+  if (saros__future_done(future) && task && task->co == L && lua_isyieldable(L) && !rt->running->closing) {
     return saros__future_push_results(L, index, future); /* without suspending, as in CPython */
   }
   task = saros__task_suspendable(L, rt, what);
   if (saros__future_done(future)) return saros__future_push_results(L, index, future);
-  check_awaitable(L, rt, task, future);
+  enum refusal why = may_await(task, future);
+  if (why != MAY_AWAIT) {
+    /* CPython raises it in a step of its own, and leaves the future marked as being awaited. */
+    if (future->refused) return saros__raise(L, rt, "RuntimeError", refusals[why]);
+    future->refused = true;
+    saros__task_schedule(L, task->future.loop, task);
+    task->suspended = true;
+    return lua_yieldk(L, 0, why, refused);
+  }
+  if (future->refused) {
+    return saros__raise(L, rt, "RuntimeError", "an await of this future was refused before");
+  }
   lua_pushvalue(L, index); /* keeps the future alive while the task waits */
   saros__future_add_waiter(L, lua_gettop(L), future, saros__wake_task, task);
   task->wait = SAROS_WAIT_FUTURE;
   task->on.awaited = future;
-  if (task->must_cancel && saros__future_cancel(L, lua_gettop(L), future, 0)) {
-    task->must_cancel = false;
-  }
+  if (task->must_cancel) cancel_awaited(L, task, future);
   task->suspended = true;
   return lua_yieldk(L, 0, 0, awaited);
 }

@@ -94,7 +94,6 @@ saros_task_t *saros__task_adopt(lua_State *L, saros_loop_t *loop, lua_State *co)
 saros_task_t *saros__task_new(lua_State *L, saros_loop_t *loop, int first) {
   saros_runtime_t *rt = loop->rt;
   int n = lua_gettop(L) - first + 1;
-  luaL_checkstack(L, 8, NULL);
   saros_task_t *task = new_task(L, loop);
   saros__loop_reserve(L, loop, 1);
   lua_State *co;
@@ -124,7 +123,6 @@ void saros__create_task(lua_State *L, saros_loop_t *loop, int first) {
 }
 
 void saros__push_task(lua_State *L, saros_task_t *task) {
-  luaL_checkstack(L, 3, NULL);
   saros__loop_push(L, task->future.loop, SAROS_LOOP_TASKS);
   lua_rawgeti(L, -1, (lua_Integer)task->slot + 1);
   lua_remove(L, -2);
@@ -137,10 +135,20 @@ static void run_step(lua_State *L, saros_loop_t *loop, void *target, uintptr_t e
   saros__task_step(L, loop, target);
 }
 
-/* What an overridden call_soon receives for a step: callable once, and its tostring names the task. */
+static void push_step_task(lua_State *L, const saros_entry_t *entry) {
+  if (entry->run == run_step && ((saros_task_t *)entry->target)->co) {
+    saros__push_task(L, entry->target);
+  } else {
+    lua_pushnil(L);
+  }
+}
+
+/* What an overridden call_soon receives for a step: callable once, and its tostring names the task and the
+ * line where it will go on. */
 typedef struct saros_step {
   saros_marker_t marker;
   saros_task_t *task; /* NULL once it was called */
+  saros_place_t place;
 } saros_step_t;
 
 #define MARKER_STEP SAROS_MARKER('S', 't')
@@ -160,18 +168,19 @@ static int step_tostring(lua_State *L) {
   saros_step_t *step = saros__test_marker(L, 1, MARKER_STEP);
   if (!step) return luaL_typeerror(L, 1, "task step");
   lua_pushliteral(L, "TaskStep: ");
-  if (lua_getiuservalue(L, 1, 1) == LUA_TUSERDATA) {
-    saros__task_push_place(L, -1, lua_touserdata(L, -1));
-    lua_remove(L, -2);
-  }
-  lua_concat(L, 2);
+  lua_getiuservalue(L, 1, 1);
+  saros__task_push_name(L, -1, lua_touserdata(L, -1));
+  lua_remove(L, -2);
+  saros__push_place(L, &step->place);
+  lua_concat(L, 3);
   return 1;
 }
 
 static void schedule_by_method(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
   luaL_checkstack(L, 6, NULL);
   saros_step_t *step = lua_newuserdatauv(L, sizeof *step, 1);
-  *step = (saros_step_t){MARKER_STEP, task};
+  *step = (saros_step_t){.marker = MARKER_STEP, .task = task};
+  saros__find_place(task, &step->place);
   saros__push_task(L, task);
   lua_setiuservalue(L, -2, 1);
   saros__push_slot(L, loop->rt, SAROS_SLOT_STEP);
@@ -186,7 +195,7 @@ void saros__task_schedule(lua_State *L, saros_loop_t *loop, saros_task_t *task) 
     return;
   }
   saros__loop_reserve(L, loop, 1);
-  saros_ready_push(&loop->ready, run_step, task, 0);
+  saros_ready_push(&loop->ready, run_step, task, (uintptr_t)task->co); /* fetched early */
 }
 
 /* ---- ending ---- */
@@ -199,6 +208,24 @@ static void retire(lua_State *L, saros_task_t *task, bool reuse) {
   task->wait = SAROS_WAIT_NONE;
   unlink_task(&loop->tasks, task);
   saros__pool_give(L, loop, task->slot, reuse);
+}
+
+/* Ends a task without results whose waiters are the core's own: the common case, in which its userdata is
+ * not needed. It stays in the loop's table, and so alive, until its slot is given back. */
+static bool end_plainly(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
+  saros_future_t *future = &task->future;
+  if (future->has_extras || loop->overrides || !saros_ready_reserve(&loop->ready, 1)) return false;
+  task->co = NULL;
+  task->wait = SAROS_WAIT_NONE;
+  unlink_task(&loop->tasks, task);
+  future->nresults = 0;
+  future->state = SAROS_RESULT;
+  if (future->waiter_count > 0) {
+    future->waiter_count = 0;
+    future->first.wake(L, loop, future, 0, future->first.target);
+  }
+  saros__pool_give(L, loop, task->slot, true);
+  return true;
 }
 
 /* Ends a failed task with the error on top of L, which is popped. */
@@ -228,8 +255,10 @@ void saros__task_end_cancelled(lua_State *L, saros_task_t *task) {
 /* The body returned: `n` values on the coroutine's stack, the first of which tells how. */
 static void end_body(lua_State *L, saros_task_t *task, int n) {
   lua_State *co = task->co;
+  bool succeeded = lua_toboolean(co, -n);
+  if (succeeded && n == 1 && !task->must_cancel && end_plainly(L, task->future.loop, task)) return;
   luaL_checkstack(L, n + 4, "too many results");
-  if (!lua_toboolean(co, -n)) {
+  if (!succeeded) {
     lua_xmove(co, L, 1);
     end_failed(L, task, true);
     return;
@@ -261,32 +290,39 @@ static void end_tampered(lua_State *L, saros_task_t *task) {
 
 /* ---- a step ---- */
 
-/* Runs at the first instruction after a bare coroutine.yield returns. */
+/* Runs when the bare coroutine.yield returns, still inside it, so that a pcall around it sees the error; the
+ * count makes sure of it where yield is not called as a function of its own. */
 static void raise_at_yield(lua_State *L, lua_Debug *ar) {
   (void)ar;
-  lua_sethook(L, NULL, 0, 0);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, L); /* left there by arm_yield */
+  saros_runtime_t *rt = saros__runtime_open(L);
+  lua_pop(L, 1);
+  lua_sethook(L, rt->saved_hook, rt->saved_mask, rt->saved_count);
+  saros__push_slot(L, rt, SAROS_SLOT_YIELD_ERROR);
   lua_pushnil(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, L);
+  saros__store_slot(L, rt, SAROS_SLOT_YIELD_ERROR);
   lua_error(L);
 }
 
 /* A coroutine suspended by a bare yield has no continuation of ours: a hook raises the error on top of
- * L, popped, as soon as it goes on. */
-static void arm_yield(lua_State *L, lua_State *co) {
-  lua_rawsetp(L, LUA_REGISTRYINDEX, co);
-  lua_sethook(co, raise_at_yield, LUA_MASKCOUNT, 1);
+ * L, popped, as soon as it goes on. The program's own hook is put back then. */
+static void arm_yield(lua_State *L, saros_task_t *task) {
+  saros_runtime_t *rt = task->future.loop->rt;
+  saros__store_slot(L, rt, SAROS_SLOT_YIELD_ERROR);
+  rt->saved_hook = lua_gethook(task->co);
+  rt->saved_mask = lua_gethookmask(task->co);
+  rt->saved_count = lua_gethookcount(task->co);
+  lua_sethook(task->co, raise_at_yield, LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 static void prepare_bare_yield(lua_State *L, saros_task_t *task) {
   if (task->must_cancel) {
     task->must_cancel = false;
     saros__task_push_cancelled(L, task);
-    arm_yield(L, task->co);
+    arm_yield(L, task);
   } else if (task->bad_yield) {
     saros__push_error(L, task->future.loop->rt, "RuntimeError",
                       "a task may not yield values: await something, or use saros.sleep(0)");
-    arm_yield(L, task->co);
+    arm_yield(L, task);
   }
   task->bad_yield = false;
 }
@@ -321,7 +357,6 @@ void saros__task_step(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
   lua_State *co = task->co;
   saros_runtime_t *rt = loop->rt;
   if (!co || task->stepping) return;
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
   if (!is_resumable(task)) {
     end_tampered(L, task);
     return;
@@ -355,6 +390,7 @@ void saros__step_open(lua_State *L, saros_runtime_t *rt) {
   lua_newtable(L);
   saros__set_functions(L, rt, step_metamethods);
   saros__store_slot(L, rt, SAROS_SLOT_STEP);
+  rt->push_step_task = push_step_task;
   lua_pushcfunction(L, body);
   saros__store_slot(L, rt, SAROS_SLOT_BODY);
 }

@@ -86,13 +86,13 @@ int saros__await(lua_State *L, saros_runtime_t *rt, int index, const char *what)
 /* ---- for the rest of the task layer ---- */
 
 /* Makes a task of the function at `first` and the arguments above it, replaces them by the task, and
- * schedules its first step. */
+ * schedules its first step. There must be room for eight more values on L. */
 saros_task_t *saros__task_new(lua_State *L, saros_loop_t *loop, int first);
 
 /* The same, through the loop's task factory if it has one. */
 void saros__create_task(lua_State *L, saros_loop_t *loop, int first);
 
-/* Runs the task until it suspends or ends. */
+/* Runs the task until it suspends or ends. There must be room for LUA_MINSTACK values on L. */
 void saros__task_step(lua_State *L, saros_loop_t *loop, saros_task_t *task);
 
 /* What follows a resume of the task's coroutine that returned `status` and left `n` values. */
@@ -120,12 +120,23 @@ bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message
 /* Pushes the CancelledError that a cancelled wait raises, with the message of the request. */
 void saros__task_push_cancelled(lua_State *L, saros_task_t *task);
 
+/* The request that is pending cancels the wait that begins: hands its message on. */
+void saros__task_cancel_wait(lua_State *L, saros_task_t *task);
+
 /* The waiter that wakes a task. */
 void saros__wake_task(lua_State *L, saros_loop_t *loop, saros_future_t *future, int index, void *target);
 
-/* Pushes the task's name; pushes "Task-1 at file:line". The task is at `index`. */
+/* Pushes the task's name. The task is at `index`. */
 void saros__task_push_name(lua_State *L, int index, saros_task_t *task);
-void saros__task_push_place(lua_State *L, int index, saros_task_t *task);
+
+/* Where a task is in Lua code; line 0: nowhere. */
+typedef struct saros_place {
+  int line;
+  char source[LUA_IDSIZE];
+} saros_place_t;
+void saros__find_place(saros_task_t *task, saros_place_t *place);
+/* Pushes " at file:line", or an empty string. */
+void saros__push_place(lua_State *L, const saros_place_t *place);
 
 /* The task at `index`, or `bad argument`. */
 saros_task_t *saros__check_task(lua_State *L, int index);

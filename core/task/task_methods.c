@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "task/awaitable.h"
@@ -20,8 +22,8 @@ void saros__task_push_name(lua_State *L, int index, saros_task_t *task) {
   lua_pushfstring(L, "Task-%I", (LUAI_UACINT)task->number);
 }
 
-/* Finds the innermost Lua function of the coroutine; for one that has not begun, its body. */
-static bool find_line(saros_task_t *task, lua_Debug *ar) {
+/* The innermost Lua function of the coroutine; for one that has not begun, its body. */
+static bool find_frame(saros_task_t *task, lua_Debug *ar) {
   lua_State *co = task->co;
   if (!co) return false;
   if (!task->started) {
@@ -38,12 +40,19 @@ static bool find_line(saros_task_t *task, lua_Debug *ar) {
   return false;
 }
 
-void saros__task_push_place(lua_State *L, int index, saros_task_t *task) {
+void saros__find_place(saros_task_t *task, saros_place_t *place) {
   lua_Debug ar;
-  saros__task_push_name(L, index, task);
-  if (find_line(task, &ar)) {
-    lua_pushfstring(L, " at %s:%d", ar.short_src, ar.currentline);
-    lua_concat(L, 2);
+  place->line = 0;
+  if (!find_frame(task, &ar)) return;
+  place->line = ar.currentline;
+  memcpy(place->source, ar.short_src, sizeof place->source);
+}
+
+void saros__push_place(lua_State *L, const saros_place_t *place) {
+  if (place->line > 0) {
+    lua_pushfstring(L, " at %s:%d", place->source, place->line);
+  } else {
+    lua_pushliteral(L, "");
   }
 }
 
@@ -63,11 +72,9 @@ static int task_get_name(lua_State *L) {
  */
 static int task_set_name(lua_State *L) {
   saros_task_t *task = saros__check_task(L, 1);
-  luaL_checkany(L, 2);
-  lua_settop(L, 2);
-  luaL_tolstring(L, 2, NULL);
+  luaL_checkstring(L, 2);
   saros__future_extras(L, 1, &task->future);
-  lua_insert(L, -2);
+  lua_pushvalue(L, 2);
   lua_setfield(L, -2, "name");
   lua_settop(L, 1);
   return 1;
@@ -90,16 +97,28 @@ static int task_get_coro(lua_State *L) {
   return 1;
 }
 
-/*** Where the task is now: its stack, as text.
+/* Pushes where a task that is done failed, or nil. */
+static void push_failure_traceback(lua_State *L, saros_task_t *task) {
+  lua_pushnil(L);
+  if (task->future.state != SAROS_FAILED) return;
+  lua_getiuservalue(L, 1, SAROS_UV_VALUE);
+  if (saros__is_error(L, task->future.loop->rt, -1, SAROS_SLOT_ERROR)) {
+    lua_getfield(L, -1, "traceback");
+  } else {
+    saros__future_extra(L, 1, &task->future, "traceback");
+  }
+}
+
+/*** Where the task is now, its stack as text; for a task that failed, where it failed.
  * @function Task:traceback
- * @treturn ?string nil once the task is done
+ * @treturn ?string nil for other tasks that are done
  */
 static int task_traceback(lua_State *L) {
   saros_task_t *task = saros__check_task(L, 1);
   if (task->co) {
     saros__push_traceback(L, task->co, 0);
   } else {
-    lua_pushnil(L);
+    push_failure_traceback(L, task);
   }
   return 1;
 }
@@ -115,9 +134,19 @@ static int task_print_stack(lua_State *L) {
   lua_pushfstring(L, "Task %s (%s)\n", lua_tostring(L, -1), state_names[task->future.state]);
   if (task->co) {
     saros__push_traceback(L, task->co, 0);
+  } else if (task->future.state == SAROS_FAILED) {
+    lua_getiuservalue(L, 1, SAROS_UV_VALUE);
+    luaL_tolstring(L, -1, NULL);
     lua_pushliteral(L, "\n");
-    lua_concat(L, 3);
+    push_failure_traceback(L, task);
+    lua_pushfstring(L, "%s\n%s", lua_tostring(L, 6), luaL_tolstring(L, -1, NULL));
+    lua_replace(L, 5);
+    lua_settop(L, 5);
+  } else {
+    lua_pushliteral(L, "");
   }
+  lua_pushliteral(L, "\n");
+  lua_concat(L, 3);
   if (lua_isnil(L, 2)) {
     lua_writestringerror("%s", lua_tostring(L, -1));
     return 0;
@@ -153,11 +182,14 @@ static int task_uncancel(lua_State *L) {
 
 static int task_tostring(lua_State *L) {
   saros_task_t *task = saros__check_task(L, 1);
+  saros_place_t place;
+  saros__find_place(task, &place);
   lua_pushliteral(L, "Task: ");
-  saros__task_push_place(L, 1, task);
+  saros__task_push_name(L, 1, task);
+  saros__push_place(L, &place);
   const char *state = state_names[task->future.state];
   lua_pushfstring(L, " %s", task->cancelling > 0 && task->co ? "cancelling" : state);
-  lua_concat(L, 3);
+  lua_concat(L, 4);
   return 1;
 }
 

@@ -15,13 +15,14 @@ local logger = require "saros.logger"
 core.EventLoop.slow_callback_duration = 0.1
 
 local function describe(fn)
-  if fn == nil then return "a step of a task" end
+  if fn == nil then return "a step of a task that is done" end
+  if core.isfuture(fn) then return "a step of " .. tostring(fn) end
   if type(fn) ~= "function" then return "callback " .. tostring(fn) end
   local info = debug.getinfo(fn, "S")
   return ("callback %s:%d"):format(info.short_src, info.linedefined)
 end
 
--- fn: the callback's function, nil for a step of a task.
+-- fn: the callback's function, or the task whose step it was.
 function core.EventLoop._slow_callback(_, fn, seconds)
   logger.warn("%s", ("Executing %s took %.3f seconds"):format(describe(fn), seconds))
 end
