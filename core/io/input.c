@@ -16,6 +16,7 @@ static void end_of_file(saros_connection_t *connection) {
 }
 
 static void receive(saros_connection_t *connection) {
+  if (connection->transport->reader && saros__reader_defer(connection)) return;
   char *bytes = connection->loop->io->read_buffer;
   ssize_t size = saros__socket_receive(connection->fd, bytes, SAROS_READ_SIZE);
   if (size == UV_EAGAIN) return;
@@ -27,6 +28,7 @@ static void receive(saros_connection_t *connection) {
     saros__reader_arrived(connection, bytes, (size_t)size);
   } else {
     saros__protocol_data(connection, bytes, (size_t)size);
+    saros__output_flush(connection); /* the answer is in the caches now, and the peer waits for it */
   }
 }
 

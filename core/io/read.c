@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "io/output.h"
 #include "io/reader.h"
 #include "loop/errors.h"
 
@@ -154,6 +155,7 @@ static int wait(lua_State *L, saros_reader_t *reader, const saros_read_t *read) 
                         "%s() called while another task is already waiting for incoming data",
                         names[read->kind]);
   }
+  saros__output_flush(connection); /* nothing more will come before the peer's answer */
   reader->waiter = task;
   reader->read = *read;
   if (reader->paused) { /* or a read of more than the limit would never end */
@@ -179,8 +181,10 @@ static int step(lua_State *L, saros_reader_t *reader, enum saros_read_kind kind)
                             reader->limit, &reader->searched, &size)) {
   case SAROS_MATCH_FOUND: return take(L, reader, size, kind);
   case SAROS_MATCH_OVERRUN: return raise_overrun(L, reader, &read, size);
-  default: return reader->ended ? take_rest(L, reader, &read) : wait(L, reader, &read);
+  default: break;
   }
+  if (!reader->ended && saros__reader_pull(L, reader, &read)) return 1;
+  return reader->ended ? take_rest(L, reader, &read) : wait(L, reader, &read);
 }
 
 /* Begins a read; the stack is the reader and the argument. */

@@ -7,6 +7,10 @@
  * reader's own buffer. If the task is cancelled between its wake-up and its step,
  * it gives the string back ("unread"), so nothing is lost.
  *
+ * When much arrives at a time, and several connections have something, those
+ * strings would wait for their tasks' turns while others push them out of the
+ * caches. Then the poll callback only wakes the task, which reads for itself.
+ *
  * Backpressure: with more than twice the limit buffered, and nobody waiting, the
  * connection stops reading until the buffer is at the limit again.
  *
@@ -52,6 +56,8 @@ typedef struct saros_reader {
   bool failed;           /* because of an error, which is the transport's */
   bool paused;           /* the reader has stopped the connection */
   bool unread;           /* SAROS_READER_UNREAD is a string that precedes the buffer */
+  bool bulk;             /* the last arrival was large */
+  bool readable;         /* the socket has something; a task was woken to get it */
 } saros_reader_t;
 
 /* The reader at `index`, or `bad argument`. */
@@ -59,6 +65,14 @@ saros_reader_t *saros__check_reader(lua_State *L, int index);
 
 /* In a poll callback: bytes have arrived, or with `bytes` NULL the end of the file. */
 void saros__reader_arrived(saros_connection_t *connection, const char *bytes, size_t size);
+
+/* In a poll callback: there is something to read, and a task shall get it itself. False if that is not the
+ * way now. */
+bool saros__reader_defer(saros_connection_t *connection);
+
+/* What was deferred: reads from the socket, and pushes what satisfies this read. False if nothing is pushed:
+ * then the task waits again, unless the file has ended. */
+bool saros__reader_pull(lua_State *L, saros_reader_t *reader, const saros_read_t *read);
 
 /* The connection is lost. May raise when waking a task needs Lua code. */
 void saros__reader_end(lua_State *L, saros_loop_t *loop, saros_reader_t *reader);
