@@ -33,7 +33,7 @@ local function main(loop)
   local function block()
     local own = saros.current_task()
     local before = own:cancelling()
-    loop:call_later(2, own.cancel, own, "mine")
+    loop:call_later(2.25, own.cancel, own, "mine")
     local ok, err = pcall(saros.sleep, 9)
     if not ok then
       if own:uncancel() > before then error(err, 0) end
@@ -47,7 +47,7 @@ local function main(loop)
     task = loop:create_task(block)
     saros.sleep(0)
     if outside then
-      loop:call_later(2, task.cancel, task, "from outside")
+      loop:call_later(2.5, task.cancel, task, "from outside")
       loop:call_later(1, loop.stop, loop)
     end
     saros.sleep(1)

@@ -34,7 +34,7 @@ async def main(loop):
     async def block():
         own = asyncio.current_task()
         before = own.cancelling()
-        loop.call_later(2, own.cancel, "mine")
+        loop.call_later(2.25, own.cancel, "mine")
         try:
             await asyncio.sleep(9)
         except asyncio.CancelledError as error:
@@ -48,7 +48,7 @@ async def main(loop):
         task = loop.create_task(block())
         await asyncio.sleep(0)
         if outside:
-            loop.call_later(2, task.cancel, "from outside")
+            loop.call_later(2.5, task.cancel, "from outside")
             loop.call_later(1, loop.stop)
         await asyncio.sleep(1)
         await watch("block", task)
