@@ -244,24 +244,44 @@ static void add_frame(lua_State *L, luaL_Buffer *b, const lua_Debug *ar) {
   luaL_addvalue(b);
 }
 
-void saros__push_traceback(lua_State *L, lua_State *of, int level) {
-  enum { HEAD = 12, TAIL = 10 };
-  int last = level;
+/* One more than the last level of the stack. Finding level n costs n steps, so the end of a deep stack is
+ * found by doubling and halving. */
+static int count_levels(lua_State *L) {
   lua_Debug ar;
-  while (lua_getstack(of, last, &ar)) last += last < level + HEAD + TAIL ? 1 : 64;
-  while (last > level && !lua_getstack(of, last - 1, &ar)) last--;
+  int low = 0, high = 1;
+  while (lua_getstack(L, high, &ar)) {
+    low = high;
+    high *= 2;
+  }
+  while (low < high) {
+    int middle = low + (high - low) / 2;
+    if (lua_getstack(L, middle, &ar)) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return high;
+}
+
+void saros__push_traceback(lua_State *L, lua_State *of, int level) {
+  enum { HEAD = 10, TAIL = 11 };
+  int end = count_levels(of);
+  int skip_from = end - level > HEAD + TAIL ? level + HEAD : end;
+  lua_Debug ar;
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   luaL_addstring(&b, "stack traceback:");
   for (; lua_getstack(of, level, &ar); level++) {
+    if (level == skip_from) {
+      int skipped = end - TAIL - level;
+      lua_pushfstring(L, "\n\t...\t(skipping %d levels)", skipped);
+      luaL_addvalue(&b);
+      level += skipped - 1;
+      continue;
+    }
     lua_getinfo(of, "Sln", &ar);
     add_frame(L, &b, &ar);
-    if (last - level > TAIL && level >= HEAD && last > HEAD + TAIL) {
-      lua_pushfstring(L, "\n\t...\t(skipping %d levels)", last - TAIL - level - 1);
-      luaL_addvalue(&b);
-      level = last - TAIL - 1;
-      last = 0; /* skip once */
-    }
   }
   luaL_pushresult(&b);
 }

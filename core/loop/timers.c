@@ -138,12 +138,14 @@ static saros_timer_handle_t *push_handle(lua_State *L, saros_loop_t *loop, saros
 void saros__describe_timer(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry) {
   saros_timer_ref_t ref = unpack_ref(entry->extra);
   saros_timer_t *timer = saros_timer_heap_find(&loop->timers, ref);
-  if (!timer) { /* it cancelled itself before it failed, or was none of Lua's */
+  /* One that cancelled itself has freed its slot, whose deadline is still there. */
+  double when = ref.slot < loop->timers.slot_count ? loop->timers.slots[ref.slot].when : 0;
+  push_handle(L, loop, ref, when)->cancelled = !timer;
+  lua_setfield(L, -2, "handle");
+  if (!timer) {
     lua_pushliteral(L, "Exception in callback");
     return;
   }
-  push_handle(L, loop, ref, timer->when);
-  lua_setfield(L, -2, "handle");
   lua_pushliteral(L, "Exception in callback ");
   saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
   lua_rawgeti(L, -1, function_key(ref.slot));
