@@ -116,7 +116,7 @@ static int run_script(lua_State *L) {
   if (status == LUA_YIELD) {
     return saros__raise(L, rt, "RuntimeError", "attempt to yield from outside a coroutine");
   }
-  if (status == LUA_OK && lua_toboolean(co, -values)) return lua_pushboolean(L, 1), 1;
+  if (status == LUA_OK && !lua_isnil(co, -values)) return lua_pushboolean(L, 1), 1;
   lua_pushboolean(L, 0);
   lua_xmove(co, L, 1);
   saros__push_slot(L, rt, SAROS_SLOT_TRACEBACK);

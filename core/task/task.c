@@ -12,12 +12,14 @@ lua_State *saros__running_state(saros_loop_t *loop) {
 
 /* ---- the body: the function at the bottom of every task's coroutine ---- */
 
-/* Its stack is: message handler, function, arguments. The handler's place takes the status, so one
- * list of values tells the step how the body ended. */
+/* Its stack is: message handler, function, arguments. It returns the whole stack: the handler, which nobody
+ * needs any more, says that the results above it are the body's; nil in its place that an error is. */
 static int body_ended(lua_State *L, int status, lua_KContext context) {
   (void)context;
-  lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
-  lua_replace(L, 1);
+  if (status != LUA_OK && status != LUA_YIELD) {
+    lua_pushnil(L);
+    lua_replace(L, 1);
+  }
   return lua_gettop(L);
 }
 
@@ -255,7 +257,7 @@ void saros__task_end_cancelled(lua_State *L, saros_task_t *task) {
 /* The body returned: `n` values on the coroutine's stack, the first of which tells how. */
 static void end_body(lua_State *L, saros_task_t *task, int n) {
   lua_State *co = task->co;
-  bool succeeded = lua_toboolean(co, -n);
+  bool succeeded = !lua_isnil(co, -n);
   if (succeeded && n == 1 && !task->must_cancel && end_plainly(L, task->future.loop, task)) return;
   luaL_checkstack(L, n + 4, "too many results");
   if (!succeeded) {
