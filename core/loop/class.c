@@ -15,7 +15,7 @@ static const char instance_key = 0; /* in a class: the metatable of its loops */
 
 /* ---- overrides ---- */
 
-static void compute_overrides(lua_State *L, saros_loop_t *loop, int index) {
+void saros__class_look(lua_State *L, saros_loop_t *loop, int index) {
   uint8_t overrides = 0;
   index = lua_absindex(L, index);
   luaL_checkstack(L, 4, NULL);
@@ -30,10 +30,6 @@ static void compute_overrides(lua_State *L, saros_loop_t *loop, int index) {
   lua_pop(L, 1);
   loop->overrides = overrides;
   loop->class_epoch = loop->rt->class_epoch;
-}
-
-void saros__class_refresh(lua_State *L, saros_loop_t *loop, int index) {
-  if (loop->class_epoch != loop->rt->class_epoch) compute_overrides(L, loop, index);
 }
 
 /* ---- loops ---- */
@@ -95,7 +91,7 @@ static int loop_newindex(lua_State *L) {
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 3);
   lua_rawset(L, -3);
-  compute_overrides(L, loop, 1);
+  saros__class_look(L, loop, 1);
   return 0;
 }
 
@@ -112,7 +108,7 @@ static int class_call(lua_State *L) {
     return luaL_typeerror(L, 1, "loop class");
   }
   lua_setmetatable(L, -2);
-  compute_overrides(L, loop, -1);
+  saros__class_look(L, loop, -1);
   lua_replace(L, 1); /* the loop in the place of its class: arguments follow */
   if (lua_getfield(L, 1, "init") != LUA_TNIL) {
     lua_insert(L, 1);

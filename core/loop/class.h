@@ -17,7 +17,12 @@
 /* Makes the class EventLoop out of the table of methods on top of L. */
 void saros__class_open(lua_State *L, saros_runtime_t *rt);
 
+/* Looks again at what the loop at `index` overrides. */
+void saros__class_look(lua_State *L, saros_loop_t *loop, int index);
+
 /* Looks again at what the loop at `index` overrides, if a class has changed since. */
-void saros__class_refresh(lua_State *L, saros_loop_t *loop, int index);
+static inline void saros__class_refresh(lua_State *L, saros_loop_t *loop, int index) {
+  if (loop->class_epoch != loop->rt->class_epoch) saros__class_look(L, loop, index);
+}
 
 #endif

@@ -6,6 +6,7 @@
 #include "loop/interrupt.h"
 #include "loop/loop.h"
 #include "loop/timers.h"
+#include "structures/hints.h"
 
 /* The frame of whatever iterates: the loop, and the message handler that all its protected calls use. */
 enum { FRAME_LOOP = 1, FRAME_HANDLER = 2 };
@@ -157,27 +158,13 @@ static void run_entry_timed(lua_State *L, saros_loop_t *loop, const saros_entry_
   lua_settop(L, top);
 }
 
-/* Many tasks do not fit the cache. What an entry points to is fetched while the one before it runs; for
- * what is no pointer, that does nothing. */
-static inline void prefetch_entry(const saros_entries_t *entries, size_t index) {
-#if defined(__GNUC__)
-  if (index >= entries->count) return;
-  __builtin_prefetch(entries->items[index].target);
-  __builtin_prefetch((const void *)entries->items[index].extra);
-#else
-  (void)entries;
-  (void)index;
-#endif
-}
-
 /* Runs what is left of the current entries. An error leaves `in_entry` set: see resume_iteration. */
-static void run_entries(lua_State *L, saros_loop_t *loop) {
+static SAROS_ALWAYS_INLINE void run_entries(lua_State *L, saros_loop_t *loop) {
   saros_ready_t *ready = &loop->ready;
   luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
   loop->iterating = loop->in_entry = true;
   while (ready->position < ready->current.count) {
     saros_entry_t entry = ready->current.items[ready->position++];
-    prefetch_entry(&ready->current, ready->position + 1);
     if (!entry.run) continue;
     if (loop->debug) {
       run_entry_timed(L, loop, &entry);
@@ -186,12 +173,12 @@ static void run_entries(lua_State *L, saros_loop_t *loop) {
     }
   }
   loop->iterating = loop->in_entry = false;
-  saros__values_drained(&loop->values);
+  if (loop->values.count > 0) saros__values_drained(&loop->values);
 }
 
-static void begin_entries(lua_State *L, saros_loop_t *loop) {
+static SAROS_ALWAYS_INLINE void begin_entries(lua_State *L, saros_loop_t *loop) {
   if (!saros_ready_begin(&loop->ready)) luaL_error(L, "not enough memory");
-  saros__values_swap(&loop->values);
+  if (loop->values.count > 0) saros__values_swap(&loop->values);
   loop->callbacks += loop->ready.current.count - loop->ready.position;
 }
 
@@ -231,7 +218,7 @@ static uint64_t cheap_ticks(void) {
 }
 
 /* Polls for I/O, or skips it while callbacks are ready and the last poll is not long ago. */
-static void poll_events(lua_State *L, saros_loop_t *loop) {
+static SAROS_ALWAYS_INLINE void poll_events(lua_State *L, saros_loop_t *loop) {
   if (loop->dirty) {
     loop->iterating = true;
     loop->before_poll(loop);
@@ -258,7 +245,7 @@ static void count_lag(saros_loop_t *loop, double lag) {
   loop->lag[bucket]++;
 }
 
-static void move_timers(lua_State *L, saros_loop_t *loop) {
+static SAROS_ALWAYS_INLINE void move_timers(lua_State *L, saros_loop_t *loop) {
   if (loop->timers.count == 0) return;
   double now = saros__loop_time(L, loop);
   if (loop->timers.count == 0 || loop->timers.nodes[0].when > now) return;
@@ -267,7 +254,7 @@ static void move_timers(lua_State *L, saros_loop_t *loop) {
 }
 
 /* One iteration. Errors of callbacks leave it, and it is finished by resume_iteration. */
-static void iterate(lua_State *L, saros_loop_t *loop) {
+static SAROS_ALWAYS_INLINE void iterate(lua_State *L, saros_loop_t *loop) {
   loop->L = L;
   loop->iterations++;
   poll_events(L, loop);
@@ -294,6 +281,39 @@ static void resume_iteration(lua_State *L, saros_loop_t *loop) {
     lua_pushcfunction(L, resume_entries);
     lua_pushlightuserdata(L, loop);
   } while (lua_pcall(L, 1, 0, FRAME_HANDLER) != LUA_OK);
+}
+
+/* ---- an iteration in the middle of the poll ---- */
+
+/* Argument: the loop. */
+static int run_batch(lua_State *L) {
+  saros_loop_t *loop = lua_touserdata(L, FRAME_LOOP);
+  loop->iterations++;
+  move_timers(L, loop);
+  begin_entries(L, loop);
+  run_entries(L, loop);
+  return 0;
+}
+
+/* Arguments: the loop, the message handler, the error. */
+static int resume_batch(lua_State *L) {
+  resume_iteration(L, lua_touserdata(L, FRAME_LOOP));
+  return 0;
+}
+
+void saros__loop_run_ready(saros_loop_t *loop) {
+  lua_State *L = loop->L;
+  if (loop->stopping || loop->has_error || !lua_checkstack(L, 8)) return;
+  lua_pushcfunction(L, run_batch);
+  lua_pushlightuserdata(L, loop);
+  if (lua_pcall(L, 1, 0, FRAME_HANDLER) != LUA_OK) {
+    lua_pushcfunction(L, resume_batch);
+    lua_pushlightuserdata(L, loop);
+    lua_pushvalue(L, FRAME_HANDLER);
+    lua_rotate(L, -4, 3);
+    if (lua_pcall(L, 3, 0, FRAME_HANDLER) != LUA_OK) keep_error(L, loop);
+  }
+  loop->iterating = true;
 }
 
 /* ---- running ---- */

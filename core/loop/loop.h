@@ -55,7 +55,8 @@ enum saros_override {
 enum saros_loop_slot {
   SAROS_LOOP_OBJECTS = 1, /* table: light userdata -> what must live while I/O is under way */
   SAROS_LOOP_VALUES,      /* table: the chunks of values.h */
-  SAROS_LOOP_TIMERS,      /* table: functions and arguments of timers */
+  SAROS_LOOP_TIMERS,      /* table: functions of timers by slot */
+  SAROS_LOOP_ARGUMENTS,   /* table: their arguments by slot */
   SAROS_LOOP_TASKS,       /* table: slot -> task, until it is done */
   SAROS_LOOP_COROUTINES,  /* table: slot -> coroutine, reused by the next task in the slot */
   SAROS_LOOP_FACTORY,     /* the task factory, or nil */
@@ -172,6 +173,11 @@ void saros__loop_anchored(lua_State *L, saros_loop_t *loop, const void *key);
 void saros__loop_release(lua_State *L, saros_loop_t *loop, const void *key);
 
 /* ---- entering Lua, and errors ---- */
+
+/* In a poll callback: runs what is ready, as if the poll had ended here and gone on in another iteration.
+ * When thousands of descriptors are ready libuv reports all of them first, and what was touched for the
+ * first of them, in the kernel too, has left the caches when its task runs. */
+void saros__loop_run_ready(saros_loop_t *loop);
 
 /* Calls `f` in protected mode, from code that libuv called. `f` gets a light userdata `context`
  * as its only argument. An error goes to the exception handler with this message. */

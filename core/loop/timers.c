@@ -4,6 +4,7 @@
 
 #include "loop/errors.h"
 #include "loop/handle.h"
+#include "structures/hints.h"
 
 typedef struct saros_timer_handle {
   saros_marker_t marker;
@@ -14,16 +15,10 @@ typedef struct saros_timer_handle {
   bool cancelled;
 } saros_timer_handle_t;
 
-/* Where a slot's function and argument are in the loop's table of timers. */
-static inline lua_Integer function_key(uint32_t slot) {
-  return (lua_Integer)slot * 2 + 1;
-}
-static inline lua_Integer argument_key(uint32_t slot) {
-  return (lua_Integer)slot * 2 + 2;
-}
-
 double saros__check_seconds(lua_State *L, saros_runtime_t *rt, int index, const char *what) {
-  double seconds = luaL_checknumber(L, index);
+  int is_number;
+  double seconds = lua_tonumberx(L, index, &is_number);
+  if (!is_number) luaL_checknumber(L, index);
   if (isnan(seconds)) saros__raise(L, rt, "ValueError", "%s must be a number of seconds, not NaN", what);
   return seconds;
 }
@@ -44,16 +39,38 @@ void saros__timer_cancel(saros_loop_t *loop, saros_timer_ref_t ref) {
 
 /* ---- timers that run Lua functions ---- */
 
-static void clear_values(lua_State *L, saros_loop_t *loop, uint32_t slot);
+/* A slot's function is in one table of the anchor under `slot + 1`, its argument (or the list of several) in
+ * another: so the first, which every timer needs, is an array without holes. An entry that was set once stays,
+ * as `false`, until its slot is used again: replacing it needs no memory and cannot raise, so that is done on the
+ * anchor's own stack. */
+static inline lua_Integer key_of(uint32_t slot) {
+  return (lua_Integer)slot + 1;
+}
+
+static void clear_entry(saros_loop_t *loop, int table, uint32_t slot) {
+  lua_pushboolean(loop->anchor, 0);
+  lua_rawseti(loop->anchor, table, key_of(slot));
+}
+
+static void clear_values(saros_loop_t *loop, uint32_t slot, uint32_t nargs) {
+  clear_entry(loop, SAROS_LOOP_TIMERS, slot);
+  if (nargs > 0) clear_entry(loop, SAROS_LOOP_ARGUMENTS, slot);
+}
+
+static void push_entry(lua_State *L, saros_loop_t *loop, int table, uint32_t slot) {
+  lua_rawgeti(loop->anchor, table, key_of(slot));
+  lua_xmove(loop->anchor, L, 1);
+}
 
 static saros_timer_ref_t unpack_ref(uintptr_t word) {
   return (saros_timer_ref_t){(uint32_t)(word >> 32), (uint32_t)word};
 }
 
 /* Frees a Lua timer's slot and values, unless it was cancelled meanwhile. */
-static void finish_timer(lua_State *L, saros_loop_t *loop, saros_timer_ref_t ref) {
-  if (!saros_timer_heap_find(&loop->timers, ref)) return;
-  clear_values(L, loop, ref.slot);
+static void finish_timer(saros_loop_t *loop, saros_timer_ref_t ref) {
+  saros_timer_t *timer = saros_timer_heap_find(&loop->timers, ref);
+  if (!timer) return;
+  clear_values(loop, ref.slot, timer->nargs);
   saros_timer_heap_remove(&loop->timers, ref.slot);
 }
 
@@ -61,26 +78,36 @@ static void finish_timer(lua_State *L, saros_loop_t *loop, saros_timer_ref_t ref
 static void run_timer(lua_State *L, saros_loop_t *loop, void *target, uintptr_t ref_word) {
   (void)target;
   saros_timer_ref_t ref = unpack_ref(ref_word);
-  int nargs = (int)loop->timers.slots[ref.slot].nargs;
-  int table = lua_gettop(L) + 1, function = table + 1;
-  luaL_checkstack(L, LUA_MINSTACK + nargs, NULL);
-  saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
-  lua_rawgeti(L, table, function_key(ref.slot));
-  if (nargs > 0) {
-    lua_rawgeti(L, table, argument_key(ref.slot));
-    if (nargs > 1) {
-      for (int i = 1; i <= nargs; i++) lua_rawgeti(L, function + 1, i);
-      lua_remove(L, function + 1);
-    }
+  uint32_t nargs = loop->timers.slots[ref.slot].nargs;
+  if (nargs > 1) luaL_checkstack(L, LUA_MINSTACK + (int)nargs, NULL);
+  push_entry(L, loop, SAROS_LOOP_TIMERS, ref.slot);
+  if (nargs > 0) push_entry(L, loop, SAROS_LOOP_ARGUMENTS, ref.slot);
+  if (nargs > 1) {
+    int packed = lua_gettop(L);
+    for (uint32_t i = 1; i <= nargs; i++) lua_rawgeti(L, packed, i);
+    lua_remove(L, packed);
   }
-  lua_remove(L, table);
-  lua_call(L, nargs, 0);
-  finish_timer(L, loop, ref);
+  lua_call(L, (int)nargs, 0);
+  finish_timer(loop, ref);
+}
+
+enum { PREFETCH_AHEAD = 12 };
+
+/* Timers that are due together are scattered in memory; a slot may span two lines of the cache. */
+static SAROS_ALWAYS_INLINE void prefetch_due(const saros_loop_t *loop) {
+  const saros_ready_t *ready = &loop->ready;
+  if (ready->current.count - ready->position <= PREFETCH_AHEAD) return;
+  saros_timer_ref_t ref = unpack_ref(ready->current.items[ready->position + PREFETCH_AHEAD].extra);
+  if (ref.slot >= loop->timers.slot_count) return;
+  const char *timer = (const char *)&loop->timers.slots[ref.slot];
+  SAROS_PREFETCH(timer);
+  SAROS_PREFETCH(timer + sizeof(saros_timer_t) - 1);
 }
 
 /* The ready queue's entry for a timer that was due: it may have been cancelled since. */
 static void run_due(lua_State *L, saros_loop_t *loop, void *target, uintptr_t ref_word) {
   (void)target;
+  prefetch_due(loop);
   saros_timer_t *timer = saros_timer_heap_find(&loop->timers, unpack_ref(ref_word));
   if (!timer) return;
   saros_run_fn run = timer->run;
@@ -105,16 +132,6 @@ void saros__timers_move_due(lua_State *L, saros_loop_t *loop, double now) {
   saros_timer_heap_take_due(heap, now, on_due, loop);
 }
 
-/* Drops the values of a timer that was cancelled. */
-static void clear_values(lua_State *L, saros_loop_t *loop, uint32_t slot) {
-  saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
-  lua_pushnil(L);
-  lua_rawseti(L, -2, function_key(slot));
-  lua_pushnil(L);
-  lua_rawseti(L, -2, argument_key(slot));
-  lua_pop(L, 1);
-}
-
 /* Replaces several arguments above index 3 by one table of them; returns how many there were. */
 static int pack(lua_State *L) {
   int nargs = lua_gettop(L) - 3;
@@ -124,6 +141,14 @@ static int pack(lua_State *L) {
     for (int i = nargs; i > 0; i--) lua_rawseti(L, 4, i);
   }
   return nargs;
+}
+
+/* May raise: the entry may be a new one. */
+static void set_entry(lua_State *L, saros_loop_t *loop, int table, uint32_t slot, int value) {
+  saros__loop_push(L, loop, table);
+  lua_pushvalue(L, value);
+  lua_rawseti(L, -2, key_of(slot));
+  lua_pop(L, 1);
 }
 
 /* Pushes a handle for a timer that is about to be set, or was. */
@@ -147,13 +172,11 @@ void saros__describe_timer(lua_State *L, saros_loop_t *loop, const saros_entry_t
     return;
   }
   lua_pushliteral(L, "Exception in callback ");
-  saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
-  lua_rawgeti(L, -1, function_key(ref.slot));
+  push_entry(L, loop, SAROS_LOOP_TIMERS, ref.slot);
   saros__push_function_name(L, -1);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  lua_remove(L, -2);
   lua_concat(L, 2);
-  finish_timer(L, loop, ref);
+  finish_timer(loop, ref);
 }
 
 /* Sets the timer for the function at index 3 and the arguments above it; returns its handle. */
@@ -165,13 +188,8 @@ static int set_timer(lua_State *L, saros_loop_t *loop, double when) {
   /* From here on no finalizer can run, so the slot stays ours. */
   saros__timer_reserve(L, loop);
   uint32_t slot = saros_timer_heap_next_slot(&loop->timers);
-  saros__loop_push(L, loop, SAROS_LOOP_TIMERS);
-  if (nargs > 0) {
-    lua_pushvalue(L, 4);
-    lua_rawseti(L, -2, argument_key(slot));
-  }
-  lua_pushvalue(L, 3);
-  lua_rawseti(L, -2, function_key(slot));
+  set_entry(L, loop, SAROS_LOOP_TIMERS, slot, 3);
+  if (nargs > 0) set_entry(L, loop, SAROS_LOOP_ARGUMENTS, slot, 4);
   handle->ref = saros_timer_heap_insert(&loop->timers, when, run_timer, NULL, (uint32_t)nargs);
   lua_settop(L, 1);
   return 1;
@@ -237,8 +255,10 @@ static int timer_cancel(lua_State *L) {
   if (handle->cancelled) return 0;
   saros_loop_t *loop = handle->loop;
   handle->cancelled = true;
-  if (loop->id != handle->loop_id || !saros_timer_heap_find(&loop->timers, handle->ref)) return 0;
-  clear_values(L, loop, handle->ref.slot);
+  if (loop->id != handle->loop_id) return 0;
+  const saros_timer_t *timer = saros_timer_heap_find(&loop->timers, handle->ref);
+  if (!timer) return 0;
+  clear_values(loop, handle->ref.slot, timer->nargs);
   saros_timer_heap_remove(&loop->timers, handle->ref.slot);
   return 0;
 }

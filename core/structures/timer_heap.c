@@ -109,7 +109,7 @@ saros_timer_ref_t saros_timer_heap_insert(saros_timer_heap_t *heap, double when,
   timer->run = run;
   timer->target = target;
   timer->nargs = nargs;
-  sift_up(heap, heap->count++, (saros_timer_node_t){when, slot});
+  sift_up(heap, heap->count++, (saros_timer_node_t){when, slot, timer->generation});
   return (saros_timer_ref_t){slot, timer->generation};
 }
 
@@ -126,10 +126,7 @@ static void remove_node(saros_timer_heap_t *heap, size_t index) {
 
 void saros_timer_heap_remove(saros_timer_heap_t *heap, uint32_t slot) {
   uint32_t index = heap->slots[slot].index;
-  if (index != SAROS_NO_SLOT) {
-    heap->slots[slot].index = SAROS_NO_SLOT;
-    remove_node(heap, index);
-  }
+  if (index < heap->count && heap->nodes[index].slot == slot) remove_node(heap, index);
   free_slot(heap, slot);
 }
 
@@ -232,11 +229,7 @@ static void take_many(saros_timer_heap_t *heap, double now, saros_timer_due_fn d
   int depth = 2;
   for (size_t n = total - kept; n > 1; n /= 2) depth += 2;
   sort(heap, list, total - kept, depth);
-  for (size_t i = 0; i < total - kept; i++) {
-    saros_timer_t *timer = &heap->slots[list[i].slot];
-    timer->index = SAROS_NO_SLOT;
-    due(context, list[i].slot, timer->generation);
-  }
+  for (size_t i = 0; i < total - kept; i++) due(context, list[i].slot, list[i].generation);
 }
 
 void saros_timer_heap_take_due(saros_timer_heap_t *heap, double now, saros_timer_due_fn due,
@@ -249,9 +242,8 @@ void saros_timer_heap_take_due(saros_timer_heap_t *heap, double now, saros_timer
     return;
   }
   while (heap->count > 0 && heap->nodes[0].when <= now) {
-    uint32_t slot = heap->nodes[0].slot;
-    heap->slots[slot].index = SAROS_NO_SLOT;
+    saros_timer_node_t node = heap->nodes[0];
     remove_node(heap, 0);
-    due(context, slot, heap->slots[slot].generation);
+    due(context, node.slot, node.generation);
   }
 }

@@ -29,7 +29,7 @@ typedef struct saros_timer {
   saros_run_fn run;    /* what to do when it is due */
   void *target;        /* first argument of `run` */
   uint32_t nargs;      /* for the caller's use */
-  uint32_t index;      /* place in the heap, SAROS_NO_SLOT when not in it */
+  uint32_t index;      /* place in the heap; anything when it has left it */
   uint32_t generation; /* even: free, odd: in use */
   uint32_t next_free;
 } saros_timer_t;
@@ -37,6 +37,7 @@ typedef struct saros_timer {
 typedef struct saros_timer_node {
   double when;
   uint32_t slot;
+  uint32_t generation; /* of the slot: what is due can be told without touching the slot */
 } saros_timer_node_t;
 
 typedef struct saros_timer_heap {

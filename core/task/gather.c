@@ -64,8 +64,11 @@ static void complete(lua_State *L, saros_loop_t *loop, int index, saros_gather_t
   lua_createtable(L, (int)gather->entries, 1);
   for (uint32_t i = 1; i <= gather->entries; i++) {
     lua_rawgeti(L, children, i);
-    push_outcome(L, loop->rt, children + 2);
-    lua_rawseti(L, children + 1, i);
+    const saros_future_t *child = lua_touserdata(L, -1);
+    if (child->state != SAROS_RESULT || child->nresults > 0) { /* else there is nothing to store */
+      push_outcome(L, loop->rt, children + 2);
+      lua_rawseti(L, children + 1, i);
+    }
     lua_settop(L, children + 1);
   }
   lua_pushinteger(L, gather->entries);

@@ -25,7 +25,7 @@ uint32_t saros__pool_take(lua_State *L, saros_loop_t *loop, lua_State **co, int 
 uint32_t saros__pool_adopt(lua_State *L, saros_loop_t *loop, int task);
 
 /* Gives the slot back; its coroutine is kept for reuse if `reuse`. Pops nothing, raises nothing. */
-void saros__pool_give(lua_State *L, saros_loop_t *loop, uint32_t slot, bool reuse);
+void saros__pool_give(saros_loop_t *loop, uint32_t slot, bool reuse);
 
 /* Frees the pool's memory. */
 void saros__pool_free(saros_loop_t *loop);

@@ -5,17 +5,16 @@
 
 /* ---- sleep(0): the task runs again in the next iteration ---- */
 
-static int slept(lua_State *L, int status, lua_KContext context) {
+static int slept(lua_State *L, int status, lua_KContext runtime) {
   (void)status;
-  (void)context;
-  saros__task_resumed(L, saros__runtime(L));
+  saros__task_resumed(L, (saros_runtime_t *)runtime);
   return lua_gettop(L) - 1;
 }
 
 static int yield_once(lua_State *L, saros_task_t *task) {
   saros__task_schedule(L, task->future.loop, task);
   task->suspended = true;
-  return lua_yieldk(L, 0, 0, slept);
+  return lua_yieldk(L, 0, (lua_KContext)task->future.loop->rt, slept);
 }
 
 /* ---- sleep(delay) ---- */
@@ -101,7 +100,7 @@ static int task_sleep(lua_State *L) {
   double when = saros__loop_time(L, loop) + delay;
   saros__timer_reserve(L, loop);
   task->timer = saros__timer_set(loop, when, on_due, task);
-  return saros__task_suspend(L, task, withdraw, loop, 0, slept);
+  return saros__task_suspend(L, task, withdraw, loop, (lua_KContext)loop->rt, slept);
 }
 
 static const luaL_Reg functions[] = {{"sleep", task_sleep}, {NULL, NULL}};

@@ -2,6 +2,7 @@
 
 #include "loop/errors.h"
 #include "loop/handle.h"
+#include "structures/hints.h"
 #include "task/current.h"
 #include "task/pool.h"
 
@@ -124,16 +125,39 @@ void saros__create_task(lua_State *L, saros_loop_t *loop, int first) {
   lua_call(L, n + 1, 1);
 }
 
+static void push_task(lua_State *L, const saros_task_t *task) {
+  lua_State *anchor = task->future.loop->anchor;
+  lua_rawgeti(anchor, SAROS_LOOP_TASKS, (lua_Integer)task->slot + 1);
+  lua_xmove(anchor, L, 1);
+}
+
 void saros__push_task(lua_State *L, saros_task_t *task) {
-  saros__loop_push(L, task->future.loop, SAROS_LOOP_TASKS);
-  lua_rawgeti(L, -1, (lua_Integer)task->slot + 1);
-  lua_remove(L, -2);
+  push_task(L, task);
 }
 
 /* ---- scheduling a step ---- */
 
+static void run_step(lua_State *L, saros_loop_t *loop, void *target, uintptr_t extra);
+
+enum { CACHE_LINE = 64, TASK_AHEAD = 5, COROUTINE_AHEAD = 2, COROUTINE_LINES = 8 };
+
+/* Asks for the memory of the tasks that step next: first the task, then, when that has come, its coroutine. */
+static SAROS_ALWAYS_INLINE void prefetch_steps(const saros_ready_t *ready) {
+  size_t left = ready->current.count - ready->position;
+  const saros_entry_t *next = &ready->current.items[ready->position];
+  if (left > TASK_AHEAD && next[TASK_AHEAD].run == run_step) {
+    const char *task = next[TASK_AHEAD].target;
+    for (size_t at = 0; at < sizeof(saros_task_t); at += CACHE_LINE) SAROS_PREFETCH(task + at);
+  }
+  if (left > COROUTINE_AHEAD && next[COROUTINE_AHEAD].run == run_step) {
+    const char *co = (const char *)((const saros_task_t *)next[COROUTINE_AHEAD].target)->co;
+    for (int line = 0; line < COROUTINE_LINES; line++) SAROS_PREFETCH(co + line * CACHE_LINE);
+  }
+}
+
 static void run_step(lua_State *L, saros_loop_t *loop, void *target, uintptr_t extra) {
   (void)extra;
+  prefetch_steps(&loop->ready);
   saros__task_step(L, loop, target);
 }
 
@@ -197,19 +221,18 @@ void saros__task_schedule(lua_State *L, saros_loop_t *loop, saros_task_t *task) 
     return;
   }
   saros__loop_reserve(L, loop, 1);
-  saros_ready_push(&loop->ready, run_step, task, (uintptr_t)task->co); /* fetched early */
+  saros_ready_push(&loop->ready, run_step, task, 0);
 }
 
 /* ---- ending ---- */
 
-/* Takes the task out of the loop; its userdata is left on L. The coroutine is reused if it ended well. */
-static void retire(lua_State *L, saros_task_t *task, bool reuse) {
+/* Takes the task, whose userdata is on some stack, out of the loop. The coroutine is reused if it ended well. */
+static void retire(saros_task_t *task, bool reuse) {
   saros_loop_t *loop = task->future.loop;
-  saros__push_task(L, task);
   task->co = NULL;
   task->wait = SAROS_WAIT_NONE;
   unlink_task(&loop->tasks, task);
-  saros__pool_give(L, loop, task->slot, reuse);
+  saros__pool_give(loop, task->slot, reuse);
 }
 
 /* Ends a task without results whose waiters are the core's own: the common case, in which its userdata is
@@ -226,14 +249,15 @@ static bool end_plainly(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
     future->waiter_count = 0;
     future->first.wake(L, loop, future, 0, future->first.target);
   }
-  saros__pool_give(L, loop, task->slot, true);
+  saros__pool_give(loop, task->slot, true);
   return true;
 }
 
 /* Ends a failed task with the error on top of L, which is popped. */
 static void end_failed(lua_State *L, saros_task_t *task, bool reuse) {
   saros_runtime_t *rt = task->future.loop->rt;
-  retire(L, task, reuse);
+  saros__push_task(L, task);
+  retire(task, reuse);
   lua_insert(L, -2); /* task error */
   if (saros__is_error(L, rt, -1, SAROS_SLOT_CANCELLED)) {
     saros__future_set_cancelled(L, -2, &task->future);
@@ -248,7 +272,8 @@ static void end_failed(lua_State *L, saros_task_t *task, bool reuse) {
 }
 
 void saros__task_end_cancelled(lua_State *L, saros_task_t *task) {
-  retire(L, task, false);
+  saros__push_task(L, task);
+  retire(task, false);
   lua_insert(L, -2);
   saros__future_set_cancelled(L, -2, &task->future);
   lua_pop(L, 1);
@@ -266,18 +291,17 @@ static void end_body(lua_State *L, saros_task_t *task, int n) {
     return;
   }
   if (task->must_cancel) { /* cancelled right before it ended */
+    saros__push_task(L, task);
     saros__task_push_cancelled(L, task);
-    retire(L, task, true);
-    lua_insert(L, -2);
+    retire(task, true);
     saros__future_set_cancelled(L, -2, &task->future);
     lua_pop(L, 1);
     return;
   }
-  saros__push_task(L, task);
-  lua_xmove(co, L, n - 1);
-  int index = lua_gettop(L) - n + 1;
-  retire(L, task, true);
-  lua_pop(L, 1);
+  int index = lua_gettop(L) + 1;
+  push_task(L, task);
+  if (n > 1) lua_xmove(co, L, n - 1);
+  retire(task, true);
   saros__future_set_results(L, index, &task->future, n - 1);
   lua_settop(L, index - 1);
 }
