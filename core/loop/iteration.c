@@ -2,14 +2,12 @@
 
 #include "loop/class.h"
 #include "loop/errors.h"
+#include "loop/failure.h"
 #include "loop/handle.h"
 #include "loop/interrupt.h"
 #include "loop/loop.h"
 #include "loop/timers.h"
 #include "structures/hints.h"
-
-/* The frame of whatever iterates: the loop, and the message handler that all its protected calls use. */
-enum { FRAME_LOOP = 1, FRAME_HANDLER = 2 };
 
 /* How long the poll for I/O may be skipped while callbacks are ready. Ticks are those of cheap_ticks:
  * 100 microseconds at the slowest clock there is, less at faster ones. */
@@ -17,113 +15,6 @@ enum { MAX_SKIPPED_POLLS = 61, MAX_SKIPPED_TICKS = 100000 };
 
 /* Deadlines later than this many seconds are as good as never: nanoseconds must fit. */
 #define FAR_FUTURE 9e9
-
-/* ---- errors ---- */
-
-void saros__call_exception_handler(lua_State *L, saros_loop_t *loop) {
-  luaL_checkstack(L, 6, NULL);
-  saros__push_loop(L, loop);
-  lua_getfield(L, -1, "call_exception_handler");
-  lua_insert(L, -3);
-  lua_insert(L, -2); /* method loop context */
-  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
-  if (saros__is_error(L, loop->rt, -1, SAROS_SLOT_INTERRUPT)) lua_error(L);
-  lua_pop(L, 1); /* the handlers in Lua report their own errors: this is out of memory */
-}
-
-/* Keeps the error on top, to be raised when libuv has returned. */
-static void keep_error(lua_State *L, saros_loop_t *loop) {
-  saros__store_slot(L, loop->rt, SAROS_SLOT_PENDING);
-  loop->has_error = true;
-  uv_stop(&loop->uv);
-}
-
-static void raise_kept_error(lua_State *L, saros_loop_t *loop) {
-  if (!loop->has_error) return;
-  loop->has_error = false;
-  saros__push_slot(L, loop->rt, SAROS_SLOT_PENDING);
-  lua_pushnil(L);
-  saros__store_slot(L, loop->rt, SAROS_SLOT_PENDING);
-  lua_error(L);
-}
-
-/* Sets `exception` and `traceback` of the context on top from the error at `index`. */
-static void describe_error(lua_State *L, saros_loop_t *loop, int index) {
-  lua_pushvalue(L, index);
-  lua_setfield(L, -2, "exception");
-  saros__push_slot(L, loop->rt, SAROS_SLOT_TRACEBACK);
-  if (lua_type(L, index) == LUA_TTABLE && saros__is_error(L, loop->rt, index, SAROS_SLOT_ERROR)) {
-    lua_pop(L, 1);
-    lua_getfield(L, index, "traceback");
-  }
-  lua_setfield(L, -2, "traceback");
-  lua_pushnil(L);
-  saros__store_slot(L, loop->rt, SAROS_SLOT_TRACEBACK);
-}
-
-void saros__loop_report(lua_State *L, saros_loop_t *loop, const char *message, const char *field,
-                        int index) {
-  if (saros__is_error(L, loop->rt, -1, SAROS_SLOT_INTERRUPT)) lua_error(L);
-  luaL_checkstack(L, 8, NULL);
-  if (field) index = lua_absindex(L, index);
-  int error = lua_gettop(L);
-  lua_createtable(L, 0, 4);
-  describe_error(L, loop, error);
-  lua_pushstring(L, message);
-  lua_setfield(L, -2, "message");
-  if (field) {
-    lua_pushvalue(L, index);
-    lua_setfield(L, -2, field);
-  }
-  saros__call_exception_handler(L, loop);
-  lua_pop(L, 1);
-}
-
-/* Arguments: error, loop, message. */
-static int report_protected(lua_State *L) {
-  saros_loop_t *loop = lua_touserdata(L, 2);
-  const char *message = lua_touserdata(L, 3);
-  lua_settop(L, 1);
-  saros__loop_report(L, loop, message, NULL, 0);
-  return 0;
-}
-
-void saros__loop_protect(saros_loop_t *loop, lua_CFunction f, void *context, const char *message) {
-  lua_State *L = loop->L;
-  if (!lua_checkstack(L, 8)) return;
-  lua_pushcfunction(L, f);
-  lua_pushlightuserdata(L, context);
-  if (lua_pcall(L, 1, 0, FRAME_HANDLER) == LUA_OK) return;
-  lua_pushcfunction(L, report_protected);
-  lua_insert(L, -2);
-  lua_pushlightuserdata(L, loop);
-  lua_pushlightuserdata(L, (void *)message);
-  if (lua_pcall(L, 3, 0, 0) != LUA_OK) keep_error(L, loop);
-}
-
-/* Reports the error on top, raised by the entry that ran last, and pops it; raises a KeyboardInterrupt. */
-static void report_entry(lua_State *L, saros_loop_t *loop) {
-  if (saros__is_error(L, loop->rt, -1, SAROS_SLOT_INTERRUPT)) {
-    loop->iterating = false;
-    lua_error(L);
-  }
-  luaL_checkstack(L, 8, NULL);
-  const saros_ready_t *ready = &loop->ready;
-  const saros_entry_t *entry = &ready->current.items[ready->position - 1];
-  int error = lua_gettop(L);
-  lua_createtable(L, 0, 4);
-  describe_error(L, loop, error);
-  if (saros__is_callback(entry)) {
-    saros__describe_callback(L, loop, entry, ready->current.first + ready->position - 1);
-  } else if (saros__is_timer(entry)) {
-    saros__describe_timer(L, loop, entry);
-  } else {
-    lua_pushliteral(L, "Exception in callback");
-  }
-  lua_setfield(L, -2, "message");
-  saros__call_exception_handler(L, loop);
-  lua_pop(L, 1);
-}
 
 /* ---- one iteration ---- */
 
@@ -259,7 +150,7 @@ static SAROS_ALWAYS_INLINE void iterate(lua_State *L, saros_loop_t *loop) {
   loop->iterations++;
   poll_events(L, loop);
   loop->iterating = false;
-  raise_kept_error(L, loop);
+  saros__raise_kept_error(L, loop);
   move_timers(L, loop);
   begin_entries(L, loop);
   run_entries(L, loop);
@@ -277,7 +168,7 @@ static void resume_iteration(lua_State *L, saros_loop_t *loop) {
   do {
     if (!loop->in_entry) lua_error(L);
     loop->in_entry = false;
-    report_entry(L, loop);
+    saros__report_entry(L, loop);
     lua_pushcfunction(L, resume_entries);
     lua_pushlightuserdata(L, loop);
   } while (lua_pcall(L, 1, 0, FRAME_HANDLER) != LUA_OK);
@@ -311,7 +202,7 @@ void saros__loop_run_ready(saros_loop_t *loop) {
     lua_pushlightuserdata(L, loop);
     lua_pushvalue(L, FRAME_HANDLER);
     lua_rotate(L, -4, 3);
-    if (lua_pcall(L, 3, 0, FRAME_HANDLER) != LUA_OK) keep_error(L, loop);
+    if (lua_pcall(L, 3, 0, FRAME_HANDLER) != LUA_OK) saros__keep_error(L, loop);
   }
   loop->iterating = true;
 }
