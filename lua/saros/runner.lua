@@ -148,7 +148,8 @@ Runner.__close = Runner.close
 
 --- @section end
 
-local runner = {}
+-- Cancels and awaits all tasks that are left on a loop, for the launcher.
+local runner = {shut_down = shut_down}
 
 --- Make a runner; mirrors `asyncio.Runner`.
 -- @tparam ?table options `debug`: a boolean for the loop's debug mode;

@@ -13,8 +13,9 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
+local need_loop = require "saros.need_loop"
 
-local get_running_loop = core.get_running_loop
+local running_loop_or_nil = core.running_loop_or_nil
 
 local WaitQueue = {}
 WaitQueue.__index = WaitQueue
@@ -28,7 +29,7 @@ function WaitQueue.new(owner)
 end
 
 local function owner_loop(self)
-  local loop = get_running_loop()
+  local loop = running_loop_or_nil() or need_loop()
   local owner = self.owner
   local bound = owner.loop
   if bound == nil then
