@@ -132,8 +132,21 @@ static int script_task(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"run_script", run_script}, {"script_task", script_task}, {NULL, NULL}};
+/*** The running loop; under the launcher, a script that has none gets one here; private.
+ * @function need_loop
+ * @treturn EventLoop
+ * @raise RuntimeError if no loop is running
+ */
+static int need_loop(lua_State *L) {
+  saros_runtime_t *rt = saros__runtime(L);
+  saros__push_loop(L, saros__need_running(L, rt));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"run_script", run_script},
+                                     {"script_task", script_task},
+                                     {"need_loop", need_loop},
+                                     {NULL, NULL}};
 
 void saros__script_functions(lua_State *L, saros_runtime_t *rt) {
   saros__set_functions(L, rt, functions);

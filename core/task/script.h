@@ -13,7 +13,7 @@
 
 #include "task/task.h"
 
-/* Adds run_script and script_task to the module table on top. */
+/* Adds run_script, script_task and need_loop to the module table on top. */
 void saros__script_functions(lua_State *L, saros_runtime_t *rt);
 
 #endif

@@ -264,7 +264,8 @@ static void end_failed(lua_State *L, saros_task_t *task, bool reuse) {
   } else if (saros__is_error(L, rt, -1, SAROS_SLOT_INTERRUPT)) {
     lua_pushvalue(L, -1);
     saros__future_set_error(L, -3, &task->future);
-    lua_error(L); /* it leaves the loop as well */
+    saros__future_silence(&task->future);
+    lua_error(L); /* it leaves the loop, so it is not lost */
   } else {
     saros__future_set_error(L, -2, &task->future);
   }
