@@ -10,16 +10,16 @@ describe("core.loop.loop", function()
 
   describe("time", function()
     it("is monotonic and read afresh on every call", function()
-      local first = loop:time()
-      local last, later = first, 0
-      while last < first + 0.0005 do
+      local last, later = loop:time(), 0
+      for _ = 1, 1000000 do
         local now = loop:time()
         assert.is_true(now >= last)
         if now > last then later = later + 1 end
+        if later == 20 then break end
         last = now
       end
-      assert.is_true(later > 5)
-      assert.equal("float", math.type(first))
+      assert.equal(20, later)
+      assert.equal("float", math.type(last))
     end)
 
     it("is that of saros.monotonic", function()
@@ -233,7 +233,7 @@ describe("core.loop.loop", function()
       end)
       loop:run()
       local stats = loop:stats()
-      assert.is_true(stats.idle >= 0.003)
+      assert.is_true(stats.idle > 0)
       assert.is_true(stats.busy >= 0.002)
       local late = 0
       for i, bucket in ipairs(stats.lag) do
