@@ -3,7 +3,6 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
-local need_loop = require "saros.need_loop"
 local release = require "saros.waiter".release
 
 local errors = core.errors
@@ -46,7 +45,7 @@ local periodic = {}
 function periodic.periodic(interval, fn, ...)
   interval = check_interval(interval)
   check.callable(fn, 2, "periodic")
-  local loop = need_loop()
+  local loop = core.need_loop()
   local start = loop:time()
   local point = 0
   while true do

@@ -13,7 +13,6 @@ local core = require "saros.core"
 local check = require "saros.check"
 local connect = require "saros.connect"
 local listen = require "saros.listen"
-local need_loop = require "saros.need_loop"
 
 local ValueError = core.errors.ValueError
 
@@ -52,7 +51,7 @@ end
 function streams.open_connection(host, port, options)
   options = check.options(options, CONNECT_OPTIONS, 3, "open_connection")
   local limit = check_limit(options)
-  local loop = need_loop()
+  local loop = core.need_loop()
   return core.open_stream(connect.tcp(loop, host, port, options, 1, "open_connection"), limit)
 end
 
@@ -65,7 +64,7 @@ end
 function streams.open_unix_connection(path, options)
   options = check.options(options, UNIX_CONNECT_OPTIONS, 2, "open_unix_connection")
   local limit = check_limit(options)
-  local loop = need_loop()
+  local loop = core.need_loop()
   return core.open_stream(connect.unix(loop, path, 1, "open_unix_connection"), limit)
 end
 
@@ -98,7 +97,7 @@ function streams.start_server(handler, host, port, options)
   host, port, options = listen.shift(host, port, options)
   options = check.options(options, SERVER_OPTIONS, 4, "start_server")
   local accept = serve_streams(handler, check_limit(options))
-  return listen.tcp(need_loop(), accept, host, port, options, "start_server")
+  return listen.tcp(core.need_loop(), accept, host, port, options, "start_server")
 end
 
 --- Listen on a Unix socket. Mirrors `asyncio.start_unix_server`. A socket that a former
@@ -112,7 +111,7 @@ function streams.start_unix_server(handler, path, options)
   check.callable(handler, 1, "start_unix_server")
   options = check.options(options, UNIX_SERVER_OPTIONS, 3, "start_unix_server")
   local accept = serve_streams(handler, check_limit(options))
-  return listen.unix(need_loop(), accept, path, options, "start_unix_server")
+  return listen.unix(core.need_loop(), accept, path, options, "start_unix_server")
 end
 
 return streams

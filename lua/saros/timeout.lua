@@ -13,7 +13,6 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
-local need_loop = require "saros.need_loop"
 
 local errors = core.errors
 
@@ -73,7 +72,7 @@ function Timeout:reschedule(when)
   if self.state ~= "active" then
     error(errors.RuntimeError(("cannot reschedule a timeout that is %s"):format(self.state)))
   end
-  set_deadline(self, need_loop(), when)
+  set_deadline(self, core.need_loop(), when)
 end
 
 --- Whether the deadline passed before the scope was left.
@@ -111,7 +110,7 @@ local timeout = {}
 -- @raise `bad argument`; `ValueError` for NaN; `RuntimeError` outside a task
 function timeout.timeout(delay)
   if delay ~= nil then delay = check.number(delay, 1, "timeout") end
-  local loop = need_loop()
+  local loop = core.need_loop()
   return enter(loop, delay and loop:time() + delay)
 end
 
@@ -121,7 +120,7 @@ end
 -- @raise `bad argument`; `ValueError` for NaN; `RuntimeError` outside a task
 function timeout.timeout_at(when)
   if when ~= nil then when = check.number(when, 1, "timeout_at") end
-  return enter(need_loop(), when)
+  return enter(core.need_loop(), when)
 end
 
 return timeout

@@ -13,9 +13,8 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
-local need_loop = require "saros.need_loop"
 
-local running_loop_or_nil = core.running_loop_or_nil
+local need_loop = core.need_loop
 
 local WaitQueue = {}
 WaitQueue.__index = WaitQueue
@@ -29,7 +28,7 @@ function WaitQueue.new(owner)
 end
 
 local function owner_loop(self)
-  local loop = running_loop_or_nil() or need_loop()
+  local loop = need_loop()
   local owner = self.owner
   local bound = owner.loop
   if bound == nil then
