@@ -36,8 +36,8 @@ function Program:delay(text)
 end
 
 function Program:spawn(name)
-  if self.objects[name] then
-    trace("already", name)
+  if self.objects[name] or self.finished then
+    trace("no more", name)
     return
   end
   self.objects[name] = self.loop:create_task(self.body, self, name)

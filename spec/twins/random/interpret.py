@@ -34,8 +34,8 @@ class Program:
         return float(text) + self.timers / 4096
 
     def spawn(self, name):
-        if name in self.objects:
-            trace("already", name)
+        if name in self.objects or self.finished:
+            trace("no more", name)
             return
         task = self.loop.create_task(self.body(name))
         self.objects[name] = task
