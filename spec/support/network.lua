@@ -1,5 +1,6 @@
 --- Helpers for specs of network code: everything is on the loopback, and bounded in time.
 
+local fds = require "spec.support.fds"
 local saros = require "saros"
 
 local network = {}
@@ -111,8 +112,7 @@ end
 function network.descriptors()
   collectgarbage()
   collectgarbage()
-  local pipe <close> = assert(io.popen("ls /proc/$PPID/fd | wc -l"))
-  return tonumber(pipe:read("a"))
+  return fds.count()
 end
 
 --- The resident memory of this process.
