@@ -6,7 +6,7 @@ local function fresh(code)
   local handle <close> = assert(io.open(file, "w"))
   handle:write(code)
   handle:close()
-  local interpreter = arg[-1] or "lua5.4"
+  local interpreter = os.getenv("SAROS_LUA") or "lua5.4"
   local pipe = assert(io.popen(("'%s' '%s' 2>&1"):format(interpreter, file)))
   local output = pipe:read("a")
   pipe:close()
