@@ -286,19 +286,31 @@ static int run_until_stopped(lua_State *L) {
   return 0;
 }
 
-/* Enters the loop at `index`, calls `body` with it, and leaves it whatever happens. */
-static void run_inside(lua_State *L, saros_loop_t *loop, int index, lua_CFunction body) {
+/* Calls `body` with the loop at `index`, which was entered, and leaves the loop whatever happens. */
+static void run_entered(lua_State *L, saros_loop_t *loop, int index, lua_CFunction body) {
   index = lua_absindex(L, index);
-  saros__check_not_running(L, loop);
   saros__push_handler(L, loop->rt);
   int handler = lua_gettop(L);
   lua_pushcfunction(L, body);
   lua_pushvalue(L, index);
-  saros__loop_enter(L, loop, index);
   int status = lua_pcall(L, 1, 0, handler);
   saros__loop_leave(loop);
   if (status != LUA_OK) lua_error(L);
   lua_remove(L, handler);
+}
+
+static void run_inside(lua_State *L, saros_loop_t *loop, int index, lua_CFunction body) {
+  saros__check_not_running(L, loop);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  saros__loop_enter(L, loop, index);
+  run_entered(L, loop, index, body);
+}
+
+void saros__loop_go_on(lua_State *L, saros_loop_t *loop, int index) {
+  loop->L = L;
+  loop->iterating = false;
+  loop->until_idle = true;
+  run_entered(L, loop, index, run_until_stopped);
 }
 
 void saros__loop_run(lua_State *L, saros_loop_t *loop, int index, bool until_idle) {

@@ -199,6 +199,10 @@ void saros__call_exception_handler(lua_State *L, saros_loop_t *loop);
  * leave the loop. */
 void saros__loop_run(lua_State *L, saros_loop_t *loop, int index, bool until_idle);
 
+/* Goes on with the loop at `index`, which was entered in place, until nothing is left, and leaves it. A
+ * SIGINT that came since it was entered counts. */
+void saros__loop_go_on(lua_State *L, saros_loop_t *loop, int index);
+
 /* Makes the loop the running one of its state, and undoes it. */
 void saros__loop_enter(lua_State *L, saros_loop_t *loop, int index);
 void saros__loop_leave(saros_loop_t *loop);

@@ -42,13 +42,12 @@ static int go_on(lua_State *L) {
   saros_task_t *task = lua_touserdata(L, 3);
   saros_loop_t *loop = back->loop;
   saros__task_returned(L, loop, task, back->status, back->values);
-  saros__loop_leave(loop);
   if (task->future.state == SAROS_PENDING) {
     saros__future_add_waiter(L, 3, &task->future, stop_if_failed, NULL);
   } else if (task->future.state != SAROS_RESULT) {
     return 0;
   }
-  saros__loop_run(L, loop, 2, true);
+  saros__loop_go_on(L, loop, 2);
   return 0;
 }
 
