@@ -46,7 +46,7 @@ describe("redis.resp", function()
     end
   end)
 
-  it("puts a large value of small packets together in linear time", function()
+  it("puts a large value of small packets together in linear time #many", function()
     local value = ("x"):rep(4 * 1024 * 1024)
     local began = os.clock()
     local found = parse(("*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n"):format(#value, value), 512)

@@ -7,7 +7,9 @@ if mode == "generational" then
   -- A young collection each time memory has grown by one percent, the least that Lua takes.
   collectgarbage("generational", 1)
 elseif mode == "stress" then
-  -- No pause between two cycles, the largest multiplier that Lua keeps, and a step as soon as a
-  -- kilobyte was allocated: an object that nothing refers to is soon gone.
-  collectgarbage("incremental", 0, 1000, 10)
+  -- No pause between two cycles, and the largest multiplier that Lua keeps: with the memory of a
+  -- common spec each step is a whole cycle, and the next allocation begins another. What nothing
+  -- refers to is gone at once. Lua takes a pause of 0 for none given, and stores quarters, so that
+  -- 1 is what makes it 0.
+  collectgarbage("incremental", 1, 1000, 10)
 end

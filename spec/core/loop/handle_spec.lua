@@ -58,7 +58,7 @@ describe("core.loop.handle", function()
       assert.same({}, weak)
     end)
 
-    it("runs 200,000 callbacks of one burst in order", function()
+    it("runs 200,000 callbacks of one burst in order #many", function()
       local count, ordered = 0, true
       local function check(i)
         count = count + 1

@@ -38,7 +38,7 @@ describe("core.loop.timers", function()
     assert.same({ "1 2", "1 4", "1 7", "1 8", "1 at", "2 3", "2 6", "3 1", "3 5" }, order)
   end)
 
-  it("keeps the order of equal deadlines among thousands, with some cancelled", function()
+  it("keeps the order of equal deadlines among thousands, with some cancelled #many", function()
     math.randomseed(7)
     local set, handles = {}, {}
     for i = 1, 20000 do
@@ -296,7 +296,7 @@ describe("core.loop.timers", function()
     assert.is_not_nil(contexts[1].handle)
   end)
 
-  it("sets and cancels 100,000 and runs the rest in order", function()
+  it("sets and cancels 100,000 and runs the rest in order #many", function()
     local handles = {}
     for i = 1, 100000 do
       handles[i] = loop:call_later(i * 7919 % 100000, function() order[#order + 1] = i * 7919 % 100000 end)

@@ -54,7 +54,7 @@ describe("core.structures.buffer", function()
     assert.equal(chunk, buffer:data())
   end)
 
-  it("does as a string in a random course", function()
+  it("does as a string in a random course #many", function()
     math.randomseed(5)
     local buffer, model = structures.buffer(), ""
     for _ = 1, 5000 do

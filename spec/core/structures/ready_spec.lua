@@ -72,7 +72,7 @@ describe("core.structures.ready", function()
     assert.equal(two + 1, three)
   end)
 
-  it("does as its model in a random course", function()
+  it("does as its model in a random course #many", function()
     math.randomseed(11)
     local ready = structures.ready()
     local incoming, current, sequences = {}, {}, {}

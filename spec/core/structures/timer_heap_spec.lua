@@ -102,7 +102,7 @@ describe("core.structures.timer_heap", function()
     { seed = 4, operations = 3000, deadlines = 1, inserts = 80, step = 1 },
     { seed = 5, operations = 6000, deadlines = 1 << 40, inserts = 95, step = 1 << 37 },
   } do
-    it(("does as its model in a random course, seed %d"):format(case.seed), function()
+    it(("does as its model in a random course, seed %d #many"):format(case.seed), function()
       math.randomseed(case.seed)
       local heap, model, now = structures.heap(), new_model(), 0
       for i = 1, case.operations do

@@ -165,7 +165,7 @@ describe("core.task.gather", function()
     end)
   end)
 
-  it("of 10,000 tasks gives 10,000 results", function()
+  it("of 10,000 tasks gives 10,000 results #many", function()
     run(function()
       local list = {}
       for i = 1, 10000 do list[i] = after(1, i) end

@@ -827,7 +827,7 @@ describe("core.task.task", function()
     end)
   end)
 
-  it("runs 100,000 tasks at once", function()
+  it("runs 100,000 tasks at once #many", function()
     local count, sum = 100000, 0
     loop:run_until_complete(function()
       local tasks = {}
@@ -845,7 +845,7 @@ describe("core.task.task", function()
     assert.equal(0, loop:stats().tasks)
   end)
 
-  it("cancels 100,000 tasks at once, and each runs its scopes", function()
+  it("cancels 100,000 tasks at once, and each runs its scopes #many", function()
     local count, closed = 100000, 0
     local scope = closer(function() closed = closed + 1 end)
     local tasks = {}
@@ -865,7 +865,7 @@ describe("core.task.task", function()
     assert.equal(0, loop:stats().timers)
   end)
 
-  it("awaits through a chain of 10,000 tasks, and cancels through it", function()
+  it("awaits through a chain of 10,000 tasks, and cancels through it #many", function()
     local function chain(depth)
       if depth == 0 then return "bottom" end
       return loop:create_task(chain, depth - 1):await()
