@@ -32,7 +32,7 @@ describe("saros.slow_callback", function()
     local lines = warnings(0, function() end, function(loop)
       loop:create_task(function() end)
     end)
-    assert.matches("^warn: Executing a step of a task took", lines[1])
+    assert.matches("^warn: Executing a step of Task: Task%-%d+ finished took 0%.%d%d%d seconds$", lines[1])
   end)
 
   it("warns from a tenth of a second on unless told otherwise", function()
