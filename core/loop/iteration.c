@@ -85,16 +85,22 @@ static uint64_t nearest_deadline(lua_State *L, saros_loop_t *loop) {
   return when > 0 ? (uint64_t)ceil(when * 1e9) + 1 : 1;
 }
 
+static void run_uv(saros_loop_t *loop, uv_run_mode mode) {
+  loop->polling = true;
+  uv_run(&loop->uv, mode);
+  loop->polling = false;
+}
+
 /* Waits for events until the nearest deadline. */
 static void wait_for_events(lua_State *L, saros_loop_t *loop) {
   uint64_t deadline = nearest_deadline(L, loop), begin = saros__now_ns();
   loop->iterating = true;
   if (deadline <= begin) {
-    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    run_uv(loop, UV_RUN_NOWAIT);
     return;
   }
   if (deadline != UINT64_MAX) saros__alarm_set(&loop->alarm, deadline);
-  uv_run(&loop->uv, UV_RUN_ONCE);
+  run_uv(loop, UV_RUN_ONCE);
   loop->idle_ns += saros__now_ns() - begin;
 }
 
@@ -123,7 +129,7 @@ static SAROS_ALWAYS_INLINE void poll_events(lua_State *L, saros_loop_t *loop) {
       return;
     }
     loop->iterating = true;
-    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    run_uv(loop, UV_RUN_NOWAIT);
   }
   loop->polls_skipped = 0;
   loop->polled_at = cheap_ticks();

@@ -232,12 +232,14 @@ int saros__loop_close_method(lua_State *L) {
 }
 
 /* A loop that nobody closed. Its tasks are garbage as well, so none of their code can run. A loop that
- * still runs is being left by os.exit, and libuv is on the C stack below: it is left as it is. */
+ * still runs is being left by os.exit(code, true), and nothing will go on with it; but if libuv is on the C
+ * stack below, it must not be entered again. */
 int saros__loop_gc(lua_State *L) {
   saros_loop_object_t *object = saros__test_marker(L, 1, SAROS_MARKER_LOOP);
   if (!object || !object->loop) return 0;
   saros_loop_t *loop = object->loop;
-  if (loop->running) return 0;
+  if (loop->polling) return 0;
+  if (loop->running) saros__interrupt_leave(loop);
   if (!loop->closed) tear_down(loop);
   loop->id = 0;
   object->loop = NULL;

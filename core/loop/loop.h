@@ -86,6 +86,7 @@ struct saros_loop {
   bool stopping;   /* stop() was called */
   bool until_idle; /* run(): stop when nothing is left */
   bool iterating;  /* polling or running callbacks: no other iteration may begin */
+  bool polling;    /* libuv is on the C stack */
   bool in_entry;   /* running callbacks: an error is the last one's */
   bool dirty;      /* the I/O layer has something to send before the next poll */
   bool debug;
