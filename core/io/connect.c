@@ -78,7 +78,7 @@ static int connected(lua_State *L, int status, lua_KContext context) {
 
 static void withdraw(saros_task_t *task, void *owner) {
   (void)task;
-  ((saros_connection_t *)owner)->connecting = NULL;
+  ((saros_connection_t *)owner)->connecting = false;
 }
 
 /* connect_socket(transport, address): suspends until the socket is connected */
@@ -91,15 +91,16 @@ static int connect_socket(lua_State *L) {
   saros_task_t *task = saros__task_suspendable(L, rt, "connect");
   int code = saros__socket_connect(connection->fd, &address.as.any, address.length);
   if (code != -EINPROGRESS) return finish(L, connection, code, &address);
-  connection->connecting = task;
+  connection->connector = task;
+  connection->connecting = true;
   saros__connection_watch(connection);
   return saros__task_suspend(L, task, withdraw, connection, 0, connected);
 }
 
 static int wake(lua_State *L) {
   saros_connection_t *connection = lua_touserdata(L, 1);
-  saros__task_wake(L, connection->loop, connection->connecting);
-  connection->connecting = NULL;
+  saros__task_wake(L, connection->loop, connection->connector);
+  connection->connecting = false;
   return 0;
 }
 

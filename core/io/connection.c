@@ -118,12 +118,12 @@ static void on_closed(uv_handle_t *handle) {
   free(handle);
 }
 
-/* The memory lives on until the close callback, which comes after the next before_poll: it may still be
- * in the list of dirty ones. */
 static void destroy(saros_connection_t *connection) {
   connection->transport->connection = NULL;
   connection->lost = connection->scheduled = true;
   unlink_connection(connection->loop->io, connection);
+  saros__io_unmark_dirty(connection);
+  saros__input_unqueue(connection);
   saros_buffer_free(&connection->out);
   saros__loop_unref(connection->loop);
   uv_close((uv_handle_t *)&connection->poll, on_closed);

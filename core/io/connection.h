@@ -45,22 +45,18 @@ typedef struct saros_transport {
   bool failed;      /* SAROS_TRANSPORT_ERROR holds an error */
 } saros_transport_t;
 
+/* What a message needs comes first, and together. */
 struct saros_connection {
   uv_poll_t poll; /* first: freed through it */
   saros_loop_t *loop;
   saros_transport_t *transport;
-  saros_connection_t *previous, *next; /* in the list of all */
-  saros_connection_t *next_dirty;
-  saros_task_t *connecting; /* the task that waits until it is connected */
-  saros_buffer_t out;       /* accepted, not sent */
-  size_t high, low;         /* water marks of `out` */
-  saros_waiting_t draining; /* tasks that wait for `out` to go down */
-  saros_waiting_t ending;   /* tasks that wait for the connection to be lost */
   int fd;
-  int error;       /* the libuv error that ended it, 0 for none */
   uint8_t polled;  /* what libuv polls for */
   uint8_t stage;   /* of ending, see connection.c */
   bool is_dirty;   /* in the list of before_poll */
+  bool queued;     /* `turn` is in the ready queue */
+  bool awaited;    /* a task waits for input: the reader's waiter */
+  bool connecting; /* the task `connector` waits until it is connected */
   bool started;    /* connection_made was called */
   bool paused;     /* pause_reading */
   bool ended;      /* the peer will send no more */
@@ -71,6 +67,15 @@ struct saros_connection {
   bool closing;
   bool lost;
   bool scheduled;  /* connection_lost is in the ready queue */
+  saros_buffer_t out; /* accepted, not sent */
+  size_t high, low;   /* water marks of `out` */
+  uint64_t turn;      /* the entry of the ready queue that will receive; see input.c */
+  saros_connection_t *previous_dirty, *next_dirty;
+  saros_connection_t *previous, *next; /* in the list of all */
+  saros_task_t *connector;
+  saros_waiting_t draining; /* tasks that wait for `out` to go down */
+  saros_waiting_t ending;   /* tasks that wait for the connection to be lost */
+  int error;                /* the libuv error that ended it, 0 for none */
 };
 
 /* Makes a connection of a descriptor, and pushes its transport. Closes the descriptor if that fails. */

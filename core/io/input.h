@@ -1,8 +1,8 @@
 /* input.h: what a connection receives.
  *
- * Reading happens in the poll callback: one system call into the loop's buffer,
- * from which the Lua string is made, whether it goes to a protocol or to a task
- * that waits in a stream's read.
+ * For a protocol it is received in the poll callback: one system call into the
+ * loop's buffer, a Lua string, a call. For a stream's task that waits it is
+ * received in the turn of the task, see reader.h.
  *
  * Threads: the owning loop's thread only.
  */
@@ -13,5 +13,8 @@
 
 /* libuv's callback for all connections. */
 void saros__input_on_poll(uv_poll_t *poll, int status, int events);
+
+/* The connection is destroyed: it will not receive when its turn comes. */
+void saros__input_unqueue(saros_connection_t *connection);
 
 #endif

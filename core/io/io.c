@@ -14,19 +14,17 @@
 
 /* ---- what the loop calls ---- */
 
-/* Sends what was written since the last poll. What the connections' protocols write meanwhile goes into
- * a new list, for the next time. */
+/* Sends what was written since the last poll. What the connections' protocols write meanwhile is for the
+ * next time, and so is what could not be done. */
 static void before_poll(saros_loop_t *loop) {
   saros_io_t *io = loop->io;
-  saros_connection_t *connection = io->first_dirty;
-  io->first_dirty = io->last_dirty = NULL;
+  saros_connection_t *last = io->last_dirty, *connection;
   loop->dirty = false;
-  while (connection) {
-    saros_connection_t *next = connection->next_dirty;
-    connection->is_dirty = false;
+  do {
+    connection = io->first_dirty;
+    saros__io_unmark_dirty(connection);
     saros__connection_refresh(connection);
-    connection = next;
-  }
+  } while (connection != last && io->first_dirty);
 }
 
 static void on_close(saros_loop_t *loop) {
@@ -64,6 +62,7 @@ void saros__io_mark_dirty(saros_connection_t *connection) {
   saros_io_t *io = connection->loop->io;
   connection->is_dirty = true;
   connection->next_dirty = NULL;
+  connection->previous_dirty = io->last_dirty;
   if (io->last_dirty) {
     io->last_dirty->next_dirty = connection;
   } else {
@@ -71,6 +70,24 @@ void saros__io_mark_dirty(saros_connection_t *connection) {
   }
   io->last_dirty = connection;
   connection->loop->dirty = true;
+}
+
+void saros__io_unmark_dirty(saros_connection_t *connection) {
+  if (!connection->is_dirty) return;
+  saros_io_t *io = connection->loop->io;
+  saros_connection_t *previous = connection->previous_dirty, *next = connection->next_dirty;
+  connection->is_dirty = false;
+  if (previous) {
+    previous->next_dirty = next;
+  } else {
+    io->first_dirty = next;
+  }
+  if (next) {
+    next->previous_dirty = previous;
+  } else {
+    io->last_dirty = previous;
+  }
+  if (!io->first_dirty) connection->loop->dirty = false;
 }
 
 /* ---- opening ---- */

@@ -43,8 +43,10 @@ typedef struct saros_io {
 /* The loop's state, made now if there is none. May raise. */
 saros_io_t *saros__io(lua_State *L, saros_loop_t *loop);
 
-/* Puts a connection into the list of those that are looked at before the next poll. Cannot fail. */
+/* Puts a connection into the list of those that are looked at before the next poll, and takes it out.
+ * Cannot fail. */
 void saros__io_mark_dirty(saros_connection_t *connection);
+void saros__io_unmark_dirty(saros_connection_t *connection);
 
 /* Adds the functions of the layer to the core's module table on top. The methods that it adds to loops
  * are in Lua, on top of these. */

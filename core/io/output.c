@@ -18,6 +18,7 @@ void saros__output_flush(saros_connection_t *connection) {
   saros_buffer_t *out = &connection->out;
   size_t size = saros_buffer_size(out);
   if (size == 0 || connection->blocked || connection->lost) return;
+  saros__io_unmark_dirty(connection);
   ssize_t sent = saros__socket_send(connection->fd, saros_buffer_data(out), size);
   if (sent < 0 && sent != UV_EAGAIN) {
     saros__connection_abort(connection, (int)sent);

@@ -37,23 +37,6 @@ static saros_read_t make_read(lua_State *L, enum saros_read_kind kind) {
 
 /* ---- taking from the buffer ---- */
 
-/* Puts what a cancelled task gave back in front of the buffer. */
-static void take_back(lua_State *L, saros_reader_t *reader) {
-  saros_buffer_t *buffer = &reader->buffer;
-  size_t size, behind = saros_buffer_size(buffer);
-  lua_getiuservalue(L, 1, SAROS_READER_UNREAD);
-  const char *bytes = lua_tolstring(L, -1, &size);
-  if (!saros_buffer_reserve(buffer, size)) luaL_error(L, "not enough memory");
-  char *data = saros_buffer_data(buffer);
-  memmove(data + size, data, behind);
-  memcpy(data, bytes, size);
-  buffer->end += size;
-  lua_pop(L, 1);
-  lua_pushnil(L);
-  lua_setiuservalue(L, 1, SAROS_READER_UNREAD);
-  reader->unread = false;
-}
-
 static int take(lua_State *L, saros_reader_t *reader, size_t size, enum saros_read_kind kind) {
   bool bare = kind == SAROS_READ_BARE_LINE && saros_buffer_data(&reader->buffer)[size - 1] == '\n';
   lua_pushlstring(L, saros_buffer_data(&reader->buffer), bare ? size - 1 : size);
@@ -113,22 +96,12 @@ static int raise_overrun(lua_State *L, saros_reader_t *reader, const saros_read_
 
 static int step(lua_State *L, saros_reader_t *reader, enum saros_read_kind kind);
 
-static bool is_cancelled(lua_State *L, const saros_runtime_t *rt) {
-  const saros_task_t *task = rt->current;
-  return task && task->co == L && task->must_cancel;
-}
-
 static int resumed(lua_State *L, int status, lua_KContext kind) {
   (void)status;
-  saros_runtime_t *rt = saros__runtime(L);
-  saros_reader_t *reader = lua_touserdata(L, 1);
-  bool handed_over = lua_gettop(L) > ARGUMENTS;
-  if (handed_over && is_cancelled(L, rt)) {
-    lua_setiuservalue(L, 1, SAROS_READER_UNREAD);
-    reader->unread = true;
+  saros__task_resumed(L, saros__runtime(L));
+  if (lua_gettop(L) == ARGUMENTS) {
+    return step(L, lua_touserdata(L, 1), (enum saros_read_kind)kind);
   }
-  saros__task_resumed(L, rt);
-  if (!handed_over) return step(L, reader, (enum saros_read_kind)kind);
   if (kind == SAROS_READ_BARE_LINE) {
     size_t size;
     const char *line = lua_tolstring(L, -1, &size);
@@ -139,7 +112,7 @@ static int resumed(lua_State *L, int status, lua_KContext kind) {
 
 static void withdraw(saros_task_t *task, void *owner) {
   (void)task;
-  ((saros_reader_t *)owner)->waiter = NULL;
+  saros__reader_set_waiter(owner, NULL);
 }
 
 static int wait(lua_State *L, saros_reader_t *reader, const saros_read_t *read) {
@@ -156,7 +129,7 @@ static int wait(lua_State *L, saros_reader_t *reader, const saros_read_t *read) 
                         names[read->kind]);
   }
   saros__output_flush(connection); /* nothing more will come before the peer's answer */
-  reader->waiter = task;
+  saros__reader_set_waiter(reader, task);
   reader->read = *read;
   if (reader->paused) { /* or a read of more than the limit would never end */
     reader->paused = connection->paused = false;
@@ -174,17 +147,14 @@ static int raise_failure(lua_State *L) {
 static int step(lua_State *L, saros_reader_t *reader, enum saros_read_kind kind) {
   saros_read_t read = make_read(L, kind);
   if (reader->failed) return raise_failure(L);
-  if (reader->unread) take_back(L, reader);
   const saros_buffer_t *buffer = &reader->buffer;
   size_t size;
   switch (saros__read_match(&read, saros_buffer_data(buffer), saros_buffer_size(buffer),
                             reader->limit, &reader->searched, &size)) {
   case SAROS_MATCH_FOUND: return take(L, reader, size, kind);
   case SAROS_MATCH_OVERRUN: return raise_overrun(L, reader, &read, size);
-  default: break;
+  default: return reader->ended ? take_rest(L, reader, &read) : wait(L, reader, &read);
   }
-  if (!reader->ended && saros__reader_pull(L, reader, &read)) return 1;
-  return reader->ended ? take_rest(L, reader, &read) : wait(L, reader, &read);
 }
 
 /* Begins a read; the stack is the reader and the argument. */
@@ -223,7 +193,7 @@ static int reader_read(lua_State *L) {
   if (n < 0) return begin(L, reader, SAROS_READ_ALL);
   if (n > 0) return begin(L, reader, SAROS_READ_SOME);
   if (reader->failed) return raise_failure(L);
-  if (reader->ended && !reader->unread && saros_buffer_size(&reader->buffer) == 0) return 0;
+  if (reader->ended && saros_buffer_size(&reader->buffer) == 0) return 0;
   lua_pushliteral(L, "");
   return 1;
 }

@@ -3,11 +3,7 @@
 #include <string.h>
 
 #include "io/protocol.h"
-#include "io/socket.h"
 #include "loop/errors.h"
-
-/* From so many bytes at a time on it matters where they are when the task gets them. */
-enum { BULK = 16 * 1024 };
 
 saros_reader_t *saros__check_reader(lua_State *L, int index) {
   saros_reader_t *reader = saros__test_marker(L, index, SAROS_MARKER_READER);
@@ -79,38 +75,42 @@ void saros__reader_consumed(saros_reader_t *reader) {
 
 /* ---- arrivals ---- */
 
+void saros__reader_set_waiter(saros_reader_t *reader, saros_task_t *task) {
+  saros_connection_t *connection = reader->transport->connection;
+  reader->waiter = task;
+  if (connection) connection->awaited = task != NULL;
+}
+
 typedef struct saros_arrival {
   saros_connection_t *connection;
   const char *bytes;
   size_t size;
+  bool step;
+  saros_task_t *ready; /* the result: the task that has its string */
 } saros_arrival_t;
 
 /* Hands the bytes to the task that waits, if they are all that it needs and nothing older is buffered.
  * False, and nothing changed, if not. Making the string may run finalizers, which may do anything to the
  * reader: so it comes first. */
-static bool hand_over(lua_State *L, saros_loop_t *loop, saros_reader_t *reader, const char *bytes,
-                      size_t available) {
+static bool hand_over(lua_State *L, saros_reader_t *reader, saros_arrival_t *arrival) {
   size_t size;
   reader->searched = 0;
-  if (saros__read_match(&reader->read, bytes, available, reader->limit, &reader->searched, &size) !=
-      SAROS_MATCH_FOUND) {
+  if (saros__read_match(&reader->read, arrival->bytes, arrival->size, reader->limit,
+                        &reader->searched, &size) != SAROS_MATCH_FOUND) {
     return false;
   }
   saros_task_t *task = reader->waiter;
-  lua_pushlstring(L, bytes, size);
-  if (reader->waiter != task || saros_buffer_size(&reader->buffer) > 0) {
-    reader->searched = 0;
-    return false;
-  }
-  saros__loop_reserve(L, loop, 1);
+  lua_pushlstring(L, arrival->bytes, size);
+  reader->searched = 0;
+  if (reader->waiter != task || saros_buffer_size(&reader->buffer) > 0) return false;
   if (!lua_checkstack(task->co, 1) ||
-      !saros_buffer_append(&reader->buffer, bytes + size, available - size)) {
+      !saros_buffer_append(&reader->buffer, arrival->bytes + size, arrival->size - size)) {
     luaL_error(L, "not enough memory");
   }
-  reader->waiter = NULL;
-  reader->searched = 0;
-  saros__task_wake(L, loop, task);
+  saros__reader_set_waiter(reader, NULL);
+  task->wait = SAROS_WAIT_DONE;
   lua_xmove(L, task->co, 1);
+  arrival->ready = task;
   return true;
 }
 
@@ -118,7 +118,7 @@ static void wake_waiter(lua_State *L, saros_loop_t *loop, saros_reader_t *reader
   saros_task_t *task = reader->waiter;
   if (!task) return;
   saros__task_wake(L, loop, task);
-  if (reader->waiter == task) reader->waiter = NULL;
+  if (reader->waiter == task) saros__reader_set_waiter(reader, NULL);
 }
 
 static bool is_ready(saros_reader_t *reader) {
@@ -130,87 +130,27 @@ static bool is_ready(saros_reader_t *reader) {
 }
 
 static int feed(lua_State *L) {
-  const saros_arrival_t *arrival = lua_touserdata(L, 1);
+  saros_arrival_t *arrival = lua_touserdata(L, 1);
   saros_loop_t *loop = arrival->connection->loop;
   saros_reader_t *reader = arrival->connection->transport->reader;
-  reader->bulk = arrival->size >= BULK;
-  reader->readable = false;
-  bool direct = reader->waiter && saros_buffer_size(&reader->buffer) == 0 && arrival->size > 0 &&
-                !(loop->overrides & SAROS_OVERRIDE_CALL_SOON);
-  if (direct && hand_over(L, loop, reader, arrival->bytes, arrival->size)) {
-    check_pause(reader);
-    return 0;
+  bool direct = arrival->step && reader->waiter && saros_buffer_size(&reader->buffer) == 0 &&
+                arrival->size > 0;
+  if (!direct || !hand_over(L, reader, arrival)) {
+    if (!saros_buffer_append(&reader->buffer, arrival->bytes, arrival->size)) {
+      return luaL_error(L, "not enough memory");
+    }
+    if (!arrival->bytes) reader->ended = true;
+    if (reader->waiter && is_ready(reader)) wake_waiter(L, loop, reader);
   }
-  if (!saros_buffer_append(&reader->buffer, arrival->bytes, arrival->size)) {
-    return luaL_error(L, "not enough memory");
-  }
-  if (!arrival->bytes) reader->ended = true;
-  if (reader->waiter && is_ready(reader)) wake_waiter(L, loop, reader);
   check_pause(reader);
   return 0;
 }
 
-void saros__reader_arrived(saros_connection_t *connection, const char *bytes, size_t size) {
-  saros_arrival_t arrival = {connection, bytes, size};
+saros_task_t *saros__reader_arrived(saros_connection_t *connection, const char *bytes, size_t size,
+                                    bool step) {
+  saros_arrival_t arrival = {connection, bytes, size, step, NULL};
   saros__protocol_protect(connection, feed, &arrival, "Fatal error while feeding a StreamReader");
-}
-
-/* ---- reading in the task's turn ---- */
-
-static int wake_to_pull(lua_State *L) {
-  saros_connection_t *connection = lua_touserdata(L, 1);
-  wake_waiter(L, connection->loop, connection->transport->reader);
-  return 0;
-}
-
-bool saros__reader_defer(saros_connection_t *connection) {
-  saros_reader_t *reader = connection->transport->reader;
-  if (!reader->bulk || !reader->waiter || reader->read.kind != SAROS_READ_SOME) return false;
-  reader->readable = saros__protocol_protect(connection, wake_to_pull, connection,
-                                             "Fatal error while feeding a StreamReader");
-  return true;
-}
-
-static int make_string(lua_State *L) {
-  const saros_arrival_t *arrival = lua_touserdata(L, 1);
-  lua_pushlstring(L, arrival->bytes, arrival->size);
-  return 1;
-}
-
-/* The bytes are out of the socket and must not be lost when there is no memory for a Lua string. */
-static bool push_received(lua_State *L, saros_reader_t *reader, const char *bytes, size_t size,
-                          size_t wanted) {
-  saros_arrival_t arrival = {NULL, bytes, size < wanted ? size : wanted};
-  lua_pushcfunction(L, make_string);
-  lua_pushlightuserdata(L, &arrival);
-  bool made = lua_pcall(L, 1, 1, 0) == LUA_OK;
-  size_t taken = made ? arrival.size : 0;
-  if (!saros_buffer_append(&reader->buffer, bytes + taken, size - taken)) {
-    saros__connection_abort(reader->transport->connection, UV_ENOMEM);
-    luaL_error(L, "not enough memory");
-  }
-  check_pause(reader);
-  if (!made) lua_error(L);
-  return true;
-}
-
-bool saros__reader_pull(lua_State *L, saros_reader_t *reader, const saros_read_t *read) {
-  saros_connection_t *connection = reader->transport->connection;
-  if (!reader->readable || read->kind != SAROS_READ_SOME || !connection || connection->lost ||
-      connection->closing) {
-    return false;
-  }
-  reader->readable = false;
-  char *bytes = connection->loop->io->read_buffer;
-  ssize_t size = saros__socket_receive(connection->fd, bytes, SAROS_READ_SIZE);
-  if (size == UV_EAGAIN) return false;
-  if (size < 0) {
-    saros__connection_abort(connection, (int)size);
-    return false;
-  }
-  reader->bulk = size >= BULK;
-  if (size == 0) reader->ended = connection->ended = true;
-  return size > 0 && push_received(L, reader, bytes, (size_t)size, read->size);
+  return arrival.ready;
 }
 
 void saros__reader_end(lua_State *L, saros_loop_t *loop, saros_reader_t *reader) {
@@ -246,7 +186,7 @@ saros_reader_t *saros__reader_new(lua_State *L, saros_runtime_t *rt, int index, 
  */
 static int reader_at_eof(lua_State *L) {
   saros_reader_t *reader = saros__check_reader(L, 1);
-  lua_pushboolean(L, reader->ended && !reader->unread && saros_buffer_size(&reader->buffer) == 0);
+  lua_pushboolean(L, reader->ended && saros_buffer_size(&reader->buffer) == 0);
   return 1;
 }
 

@@ -1,21 +1,18 @@
 /* reader.h: the StreamReader, a protocol in C whose data tasks read.
  *
- * A task that waits in a read says what would satisfy it. When the bytes that
- * arrive do, and nothing older is buffered, the Lua string is made straight from
- * the loop's buffer and put on the stack of the task's coroutine, which finds it
- * there when it goes on: one copy and no table. Everything else goes through the
- * reader's own buffer. If the task is cancelled between its wake-up and its step,
- * it gives the string back ("unread"), so nothing is lost.
- *
- * When much arrives at a time, and several connections have something, those
- * strings would wait for their tasks' turns while others push them out of the
- * caches. Then the poll callback only wakes the task, which reads for itself.
+ * A task that waits in a read says what would satisfy it. When its socket has
+ * something, an entry of the ready queue takes the place that the task's step
+ * would have: it receives, and if that satisfies the read, and nothing older is
+ * buffered, makes the Lua string straight from the loop's buffer, puts it on the
+ * stack of the task's coroutine, and runs the step. So what a connection needs
+ * is brought into the caches once. Everything else goes through the reader's own
+ * buffer.
  *
  * Backpressure: with more than twice the limit buffered, and nobody waiting, the
  * connection stops reading until the buffer is at the limit again.
  *
- * Ownership: the userdata owns the buffer, its user values keep the transport
- * and what was given back. At most one task waits.
+ * Ownership: the userdata owns the buffer, its user value keeps the transport.
+ * At most one task waits.
  * Threads: the owning loop's thread only.
  */
 #ifndef SAROS_IO_READER_H
@@ -25,7 +22,7 @@
 
 #define SAROS_MARKER_READER SAROS_MARKER('S', 'r')
 
-enum { SAROS_READER_TRANSPORT = 1, SAROS_READER_UNREAD, SAROS_READER_VALUES = 2 };
+enum { SAROS_READER_TRANSPORT = 1, SAROS_READER_VALUES = 1 };
 
 /* What a read asks for. */
 enum saros_read_kind {
@@ -48,31 +45,23 @@ typedef struct saros_reader {
   saros_marker_t marker;
   saros_transport_t *transport;
   saros_task_t *waiter;
-  saros_read_t read;     /* what the waiter asks for */
-  saros_buffer_t buffer;
-  size_t searched;       /* no separator begins in so many bytes of the buffer */
-  size_t limit;
   bool ended;            /* there will be no more data */
   bool failed;           /* because of an error, which is the transport's */
   bool paused;           /* the reader has stopped the connection */
-  bool unread;           /* SAROS_READER_UNREAD is a string that precedes the buffer */
-  bool bulk;             /* the last arrival was large */
-  bool readable;         /* the socket has something; a task was woken to get it */
+  size_t limit;
+  saros_buffer_t buffer;
+  size_t searched;       /* no separator begins in so many bytes of the buffer */
+  saros_read_t read;     /* what the waiter asks for */
 } saros_reader_t;
 
 /* The reader at `index`, or `bad argument`. */
 saros_reader_t *saros__check_reader(lua_State *L, int index);
 
-/* In a poll callback: bytes have arrived, or with `bytes` NULL the end of the file. */
-void saros__reader_arrived(saros_connection_t *connection, const char *bytes, size_t size);
-
-/* In a poll callback: there is something to read, and a task shall get it itself. False if that is not the
- * way now. */
-bool saros__reader_defer(saros_connection_t *connection);
-
-/* What was deferred: reads from the socket, and pushes what satisfies this read. False if nothing is pushed:
- * then the task waits again, unless the file has ended. */
-bool saros__reader_pull(lua_State *L, saros_reader_t *reader, const saros_read_t *read);
+/* Bytes have arrived, or with `bytes` NULL the end of the file: in a poll callback or an entry of the ready
+ * queue. An error ends the connection. With `step` a string may be handed over to the task that waits:
+ * then that is returned, and its step must be run at once. */
+saros_task_t *saros__reader_arrived(saros_connection_t *connection, const char *bytes, size_t size,
+                                    bool step);
 
 /* The connection is lost. May raise when waking a task needs Lua code. */
 void saros__reader_end(lua_State *L, saros_loop_t *loop, saros_reader_t *reader);
@@ -83,6 +72,9 @@ void saros__reader_end(lua_State *L, saros_loop_t *loop, saros_reader_t *reader)
 enum saros_match { SAROS_MATCH_NOT_YET, SAROS_MATCH_FOUND, SAROS_MATCH_OVERRUN };
 enum saros_match saros__read_match(const saros_read_t *read, const char *bytes, size_t available,
                                    size_t limit, size_t *searched, size_t *size);
+
+/* Sets the task that waits, or NULL. */
+void saros__reader_set_waiter(saros_reader_t *reader, saros_task_t *task);
 
 /* The buffer has less in it: goes on reading if the reader had stopped. */
 void saros__reader_consumed(saros_reader_t *reader);
