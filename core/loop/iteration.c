@@ -180,39 +180,6 @@ static void resume_iteration(lua_State *L, saros_loop_t *loop) {
   } while (lua_pcall(L, 1, 0, FRAME_HANDLER) != LUA_OK);
 }
 
-/* ---- an iteration in the middle of the poll ---- */
-
-/* Argument: the loop. */
-static int run_batch(lua_State *L) {
-  saros_loop_t *loop = lua_touserdata(L, FRAME_LOOP);
-  loop->iterations++;
-  move_timers(L, loop);
-  begin_entries(L, loop);
-  run_entries(L, loop);
-  return 0;
-}
-
-/* Arguments: the loop, the message handler, the error. */
-static int resume_batch(lua_State *L) {
-  resume_iteration(L, lua_touserdata(L, FRAME_LOOP));
-  return 0;
-}
-
-void saros__loop_run_ready(saros_loop_t *loop) {
-  lua_State *L = loop->L;
-  if (loop->stopping || loop->has_error || !lua_checkstack(L, 8)) return;
-  lua_pushcfunction(L, run_batch);
-  lua_pushlightuserdata(L, loop);
-  if (lua_pcall(L, 1, 0, FRAME_HANDLER) != LUA_OK) {
-    lua_pushcfunction(L, resume_batch);
-    lua_pushlightuserdata(L, loop);
-    lua_pushvalue(L, FRAME_HANDLER);
-    lua_rotate(L, -4, 3);
-    if (lua_pcall(L, 3, 0, FRAME_HANDLER) != LUA_OK) saros__keep_error(L, loop);
-  }
-  loop->iterating = true;
-}
-
 /* ---- running ---- */
 
 bool saros__loop_is_idle(const saros_loop_t *loop) {

@@ -175,11 +175,6 @@ void saros__loop_release(lua_State *L, saros_loop_t *loop, const void *key);
 
 /* ---- entering Lua, and errors ---- */
 
-/* In a poll callback: runs what is ready, as if the poll had ended here and gone on in another iteration.
- * When thousands of descriptors are ready libuv reports all of them first, and what was touched for the
- * first of them, in the kernel too, has left the caches when its task runs. */
-void saros__loop_run_ready(saros_loop_t *loop);
-
 /* Calls `f` in protected mode, from code that libuv called. `f` gets a light userdata `context`
  * as its only argument. An error goes to the exception handler with this message. */
 void saros__loop_protect(saros_loop_t *loop, lua_CFunction f, void *context, const char *message);
