@@ -44,11 +44,10 @@ describe("core.loop.handle", function()
 
     it("keeps callbacks and arguments alive until they ran, and no longer", function()
       local weak = setmetatable({}, { __mode = "v" })
-      weak.argument = {}
       do
-        local upvalue = {}
-        weak.upvalue = upvalue
-        loop:call_soon(function() return upvalue end, weak.argument)
+        local upvalue, argument = {}, {}
+        weak.upvalue, weak.argument = upvalue, argument
+        loop:call_soon(function() return upvalue end, argument)
       end
       collect()
       assert.is_table(weak.argument)
@@ -180,8 +179,12 @@ describe("core.loop.handle", function()
 
     it("does not keep its callback alive", function()
       local weak = setmetatable({}, { __mode = "v" })
-      weak[1] = {}
-      local handle = loop:call_soon(function(x) return x end, weak[1])
+      local handle
+      do
+        local argument = {}
+        weak[1] = argument
+        handle = loop:call_soon(function(x) return x end, argument)
+      end
       loop:run()
       collect()
       assert.is_nil(weak[1])
@@ -190,8 +193,11 @@ describe("core.loop.handle", function()
 
     it("frees what a cancelled callback would have had, once the iteration passed", function()
       local weak = setmetatable({}, { __mode = "v" })
-      weak[1] = {}
-      loop:call_soon(print, weak[1]):cancel()
+      do
+        local argument = {}
+        weak[1] = argument
+        loop:call_soon(print, argument):cancel()
+      end
       loop:run()
       collect()
       assert.is_nil(weak[1])

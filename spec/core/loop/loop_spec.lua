@@ -79,10 +79,13 @@ describe("core.loop.loop", function()
 
     it("drops what was scheduled", function()
       local dropped = setmetatable({}, { __mode = "v" })
-      dropped[1], dropped[2], dropped[3] = {}, {}, {}
-      loop:call_soon(print, dropped[1])
-      loop:call_later(60, print, dropped[2])
-      loop:call_soon_threadsafe(print, dropped[3])
+      do
+        local one, two, three = {}, {}, {}
+        dropped[1], dropped[2], dropped[3] = one, two, three
+        loop:call_soon(print, one)
+        loop:call_later(60, print, two)
+        loop:call_soon_threadsafe(print, three)
+      end
       loop:close()
       collectgarbage()
       collectgarbage()

@@ -125,8 +125,11 @@ describe("core.loop.signals", function()
 
   it("lets go of the function when it is removed", function()
     local weak = setmetatable({}, { __mode = "v" })
-    weak[1] = {}
-    loop:add_signal_handler("SIGUSR1", print, weak[1])
+    do
+      local argument = {}
+      weak[1] = argument
+      loop:add_signal_handler("SIGUSR1", print, argument)
+    end
     collectgarbage()
     assert.is_table(weak[1])
     loop:remove_signal_handler("SIGUSR1")

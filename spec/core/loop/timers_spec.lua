@@ -225,9 +225,9 @@ describe("core.loop.timers", function()
       local weak = setmetatable({}, { __mode = "v" })
       local handle
       do
-        local upvalue = {}
-        weak[1], weak[2], weak[3] = upvalue, {}, {}
-        handle = loop:call_later(3600, function() return upvalue end, weak[2], weak[3])
+        local upvalue, first, second = {}, {}, {}
+        weak[1], weak[2], weak[3] = upvalue, first, second
+        handle = loop:call_later(3600, function() return upvalue end, first, second)
       end
       collect()
       assert.equal(3, #weak)
@@ -239,11 +239,15 @@ describe("core.loop.timers", function()
 
     it("lets go of them when it fired, one argument or many", function()
       local weak = setmetatable({}, { __mode = "v" })
-      weak[1], weak[2], weak[3] = {}, {}, {}
-      local handles = {
-        loop:call_later(1, function() end, weak[1]),
-        loop:call_later(1, function() end, weak[2], weak[3]),
-      }
+      local handles
+      do
+        local one, two, three = {}, {}, {}
+        weak[1], weak[2], weak[3] = one, two, three
+        handles = {
+          loop:call_later(1, function() end, one),
+          loop:call_later(1, function() end, two, three),
+        }
+      end
       loop.now = 1.0
       turn(loop)
       collect()

@@ -161,9 +161,12 @@ describe("core.loop.watcher", function()
   it("lets go of the function and its arguments", function()
     local reader = open("pipe")
     local weak = setmetatable({}, { __mode = "v" })
-    weak[1], weak[2] = {}, {}
-    loop:add_reader(reader, print, weak[1])
-    loop:add_reader(reader, print, weak[2])
+    do
+      local first, second = {}, {}
+      weak[1], weak[2] = first, second
+      loop:add_reader(reader, print, first)
+      loop:add_reader(reader, print, second)
+    end
     collectgarbage()
     collectgarbage()
     assert.is_nil(weak[1])
