@@ -442,6 +442,25 @@ describe("Ctrl-C under the saros command", function()
     assert.matches("^saros: cannot clean up\n", errors)
   end)
 
+  -- What was pressed while a script had a loop but had not awaited yet used to be lost.
+  local BUSY = [[
+    saros.create_task(function() saros.sleep(60) end)
+    print("ready")
+    local began = os.clock()
+    while os.clock() < began + 0.3 do end ]]
+
+  it("cancels the first await of a script that was busy", function()
+    assert.equal("", interrupted(BUSY .. "saros.sleep(60)"))
+    assert.equal("false\tCancelledError\n", interrupted(BUSY .. [[
+      local ok, failure = pcall(saros.sleep, 60)
+      print(ok, failure)
+      error(failure, 0)]]))
+  end)
+
+  it("ends what a script left that was busy to its end", function()
+    assert.equal("end\n", interrupted(BUSY .. "print('end')"))
+  end)
+
   it("is a script's own when it handles SIGINT", function()
     local outcome, output, errors = interrupt([[
       local stop = saros.Event()
