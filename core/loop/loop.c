@@ -1,6 +1,7 @@
 #include "loop/loop.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "loop/class.h"
@@ -153,6 +154,12 @@ static lua_State *new_anchor(lua_State *L) {
   return anchor;
 }
 
+/* Debug mode from the start, as PYTHONASYNCIODEBUG asks for it: SAROS_DEBUG is set, and not to 0. */
+static bool wants_debug(void) {
+  const char *value = getenv("SAROS_DEBUG");
+  return value && *value != '\0' && strcmp(value, "0") != 0;
+}
+
 saros_loop_t *saros__loop_new(lua_State *L, saros_runtime_t *rt) {
   luaL_checkstack(L, 8, NULL);
   saros_loop_object_t *object = lua_newuserdatauv(L, sizeof *object, 1);
@@ -169,6 +176,7 @@ saros_loop_t *saros__loop_new(lua_State *L, saros_runtime_t *rt) {
   if (code < 0) saros__raise_os_error(L, rt, code, "cannot make an event loop");
   loop->anchor = anchor;
   loop->id = id;
+  loop->debug = wants_debug();
   loop->closed = false;
   object->loop = loop;
   return loop;

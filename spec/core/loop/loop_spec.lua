@@ -41,6 +41,18 @@ describe("core.loop.loop", function()
   end)
 
   describe("debug mode", function()
+    it("is on from the start where SAROS_DEBUG asks for it", function()
+      local function debug_with(value)
+        local command = ("SAROS_DEBUG=%s \"${SAROS_LUA:-lua5.4}\" -e '%s'"):format(value,
+          "print(require(\"saros\").new_event_loop():get_debug())")
+        local pipe <close> = assert(io.popen(command))
+        return pipe:read("l")
+      end
+      assert.equal("true", debug_with("1"))
+      assert.equal("false", debug_with("0"))
+      assert.equal("false", debug_with(""))
+    end)
+
     it("is off, and switched by set_debug", function()
       local expected = os.getenv("SAROS_DEBUG") == "1"
       assert.equal(expected, loop:get_debug())
