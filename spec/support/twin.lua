@@ -6,7 +6,8 @@
 -- iteration, so sleeping takes no real time and wakes up in a known iteration.
 --
 -- SAROS_TWIN chooses the loop, because no choice may change an order: "plain" is a loop with
--- nothing but its clock replaced, "overridden" one whose methods go through Lua on their way.
+-- nothing but its clock replaced, "overridden" one whose methods go through Lua on their way,
+-- "debug" one in debug mode.
 -- A twin that sets no timer says so (twin.untimed = true) and gets the loop as it comes.
 
 local saros = require "saros"
@@ -122,6 +123,9 @@ function twin.new_loop()
   iteration = 0
   local loop = loop_class()()
   loop.now = 0.0
+  loop:set_debug(os.getenv("SAROS_TWIN") == "debug")
+  -- A pause of the machine is no part of the trace.
+  loop.slow_callback_duration = math.huge
   loop:set_exception_handler(on_error)
   loop.counting = loop:call_soon(count, loop)
   return loop

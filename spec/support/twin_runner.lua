@@ -37,7 +37,6 @@ function twin_runner.lua(variant, ...)
     LUA_PATH = package.path,
     LUA_CPATH = package.cpath,
     SAROS_TWIN = variant,
-    SAROS_DEBUG = variant == "debug" and "1" or "",
   }, os.getenv("SAROS_LUA") or "lua5.4", ...)
 end
 
