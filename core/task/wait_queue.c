@@ -1,10 +1,13 @@
 #include "task/wait_queue.h"
 
+#include <string.h>
+
 #include "loop/errors.h"
 
 #define MARKER_WAIT_QUEUE SAROS_MARKER('W', 'q')
+#define WAIT_FOR "wait for the "
 
-enum { FIRST_CAPACITY = 4, MAX_NAME = 24 };
+enum { FIRST_CAPACITY = 4, MAX_NAME = 24, NAME_AT = sizeof WAIT_FOR - 1 };
 enum { UV_RING = 1, UV_SIBLING };
 
 typedef struct saros_wait_queue {
@@ -15,7 +18,7 @@ typedef struct saros_wait_queue {
   uint32_t capacity; /* of the ring: a power of two */
   uint32_t loop_id;  /* of the first wait, 0 before it */
   struct saros_wait_queue *sibling; /* whose loop is this one's as well, or NULL */
-  char name[MAX_NAME];              /* of the primitive */
+  char wait_for[NAME_AT + MAX_NAME]; /* what the task does, for messages; the primitive's name at NAME_AT */
 } saros_wait_queue_t;
 
 static saros_wait_queue_t *check_queue(lua_State *L, int index) {
@@ -105,14 +108,15 @@ static bool is_cancelled(const saros_task_t *task) {
 
 const char *saros__wait_queue_name(const saros_task_t *task) {
   if (task->wait != SAROS_WAIT_INTERNAL || task->withdraw != stay) return NULL;
-  return ((const saros_wait_queue_t *)task->on.owner)->name; /* alive: it is on the task's stack */
+  return ((const saros_wait_queue_t *)task->on.owner)->wait_for + NAME_AT; /* alive: it is on the task's stack */
 }
 
 static void bind_loop(lua_State *L, saros_wait_queue_t *queue, const saros_loop_t *loop) {
   saros_wait_queue_t *binding = queue->sibling ? queue->sibling : queue;
   if (binding->loop_id == 0) binding->loop_id = loop->id;
   if (binding->loop_id != loop->id) {
-    saros__raise(L, loop->rt, "RuntimeError", "this %s is bound to a different event loop", queue->name);
+    saros__raise(L, loop->rt, "RuntimeError", "this %s is bound to a different event loop",
+                 queue->wait_for + NAME_AT);
   }
 }
 
@@ -146,7 +150,7 @@ static int wait_queue_park(lua_State *L) {
   saros_wait_queue_t *queue = check_queue(L, 1);
   lua_settop(L, 1);
   bind_loop(L, queue, saros__need_running(L, rt));
-  saros_task_t *task = saros__task_suspendable(L, rt, queue->name);
+  saros_task_t *task = saros__task_suspendable(L, rt, queue->wait_for);
   lua_getiuservalue(L, 1, UV_RING);
   if (queue->next - queue->first == queue->capacity) grow(L, queue, 1, 2);
   saros__push_task(L, task);
@@ -249,8 +253,9 @@ static int wait_queue_new(lua_State *L) {
   lua_settop(L, 2);
   saros_wait_queue_t *sibling = lua_isnil(L, 2) ? NULL : check_queue(L, 2);
   saros_wait_queue_t *queue = lua_newuserdatauv(L, sizeof *queue, UV_SIBLING);
-  *queue = (saros_wait_queue_t){.marker = MARKER_WAIT_QUEUE, .capacity = FIRST_CAPACITY, .sibling = sibling};
-  for (size_t i = 0; i < MAX_NAME - 1 && name[i]; i++) queue->name[i] = name[i];
+  *queue = (saros_wait_queue_t){
+      .marker = MARKER_WAIT_QUEUE, .capacity = FIRST_CAPACITY, .sibling = sibling, .wait_for = WAIT_FOR};
+  strncat(queue->wait_for, name, MAX_NAME - 1);
   push_ring(L, FIRST_CAPACITY);
   lua_setiuservalue(L, 3, UV_RING);
   lua_pushvalue(L, 2);
