@@ -44,28 +44,16 @@ static saros_parked_t *place_of(const saros_wait_queue_t *queue, uint64_t number
   return &queue->ring[number & (queue->capacity - 1)];
 }
 
-/* Replaces the ring of the queue at 1, if it is full, by one that is twice as large. */
-static void make_room(lua_State *L, saros_wait_queue_t *queue) {
-  if (queue->next - queue->first < queue->capacity) return;
-  uint32_t capacity = queue->capacity * 2;
-  if (capacity > UINT32_MAX / 4) luaL_error(L, "too many tasks wait");
-  saros_parked_t *ring = lua_newuserdatauv(L, capacity * sizeof *ring, 0);
-  for (uint64_t number = queue->first; number < queue->next; number++) {
-    ring[number & (capacity - 1)] = *place_of(queue, number);
-  }
-  queue->ring = ring;
-  queue->capacity = capacity;
-  lua_setiuservalue(L, 1, UV_RING);
-}
-
 /* A cancelled task stays in its place until its turn. That this is what withdraws a wait tells what it is. */
 static void stay(saros_task_t *task, void *owner) {
   (void)task;
   (void)owner;
 }
 
+/* The coroutine that a program has closed does not wait any more. */
 static bool is_parked(const saros_wait_queue_t *queue, const saros_task_t *task) {
-  return task->wait >= SAROS_WAIT_INTERNAL && task->withdraw == stay && task->on.owner == queue;
+  return lua_status(task->co) == LUA_YIELD && task->wait >= SAROS_WAIT_INTERNAL &&
+         task->withdraw == stay && task->on.owner == queue;
 }
 
 /* The task of the entry with this number, or NULL if it has left, however it did. */
@@ -80,6 +68,34 @@ static saros_task_t *find(const saros_wait_queue_t *queue, uint64_t number) {
 static void skip_gone(saros_wait_queue_t *queue) {
   while (queue->first < queue->next && !find(queue, queue->first)) queue->first++;
   if (queue->cursor < queue->first) queue->cursor = queue->first;
+}
+
+/* Moves the entries together that have not left; those who left from the middle leave holes. */
+static void close_holes(saros_wait_queue_t *queue) {
+  uint64_t end = queue->first, cursor = queue->cursor;
+  for (uint64_t number = queue->first; number < queue->next; number++) {
+    if (number == cursor) queue->cursor = end;
+    if (!find(queue, number)) continue;
+    *place_of(queue, end++) = *place_of(queue, number);
+  }
+  if (cursor == queue->next) queue->cursor = end;
+  queue->next = end;
+}
+
+/* Makes room for one more in the queue at 1. */
+static void make_room(lua_State *L, saros_wait_queue_t *queue) {
+  if (queue->next - queue->first < queue->capacity) return;
+  close_holes(queue);
+  if (queue->next - queue->first <= queue->capacity / 2) return;
+  uint32_t capacity = queue->capacity * 2;
+  if (capacity > UINT32_MAX / 4) luaL_error(L, "too many tasks wait");
+  saros_parked_t *ring = lua_newuserdatauv(L, capacity * sizeof *ring, 0);
+  for (uint64_t number = queue->first; number < queue->next; number++) {
+    ring[number & (capacity - 1)] = *place_of(queue, number);
+  }
+  queue->ring = ring;
+  queue->capacity = capacity;
+  lua_setiuservalue(L, 1, UV_RING);
 }
 
 /* ---- waiting ---- */
@@ -104,13 +120,24 @@ static void bind_loop(lua_State *L, saros_wait_queue_t *queue, saros_loop_t *loo
   }
 }
 
-/* Stack: the queue. */
+/* Takes the task with this number out; its entry was `number` when it came, and may have moved towards the
+ * beginning since. */
+static void leave(saros_wait_queue_t *queue, uint64_t number, uint64_t task_number) {
+  if (number >= queue->next) number = queue->next - 1;
+  for (number++; number > queue->first; number--) {
+    saros_parked_t *place = place_of(queue, number - 1);
+    if (place->task_number != task_number) continue;
+    place->task_number = 0;
+    break;
+  }
+  skip_gone(queue);
+}
+
+/* Stack: the queue, the task's number. */
 static int parked(lua_State *L, int status, lua_KContext number) {
   (void)status;
   saros_runtime_t *rt = saros__runtime(L);
-  saros_wait_queue_t *queue = lua_touserdata(L, 1);
-  place_of(queue, (uint64_t)number)->task_number = 0;
-  skip_gone(queue);
+  leave(lua_touserdata(L, 1), (uint64_t)number, (uint64_t)lua_tointeger(L, 2));
   bool woken = rt->current && rt->current->wait == SAROS_WAIT_DONE;
   if (saros__task_goes_on(L, rt)) {
     lua_pushboolean(L, 1);
@@ -140,6 +167,7 @@ static int wait_queue_park(lua_State *L) {
   make_room(L, queue); /* an overridden call_soon may have used it */
   uint64_t number = queue->next++;
   *place_of(queue, number) = (saros_parked_t){task->number, task->slot};
+  lua_pushinteger(L, (lua_Integer)task->number);
   return saros__task_suspend_settled(L, task, stay, queue, (lua_KContext)number, parked);
 }
 
