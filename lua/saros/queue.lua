@@ -31,7 +31,7 @@ function Queue:init(maxsize)
 end
 
 --- How many items it may have; 0 or less for no bound.
--- @tfield number maxsize
+-- @attribute number Queue.maxsize
 
 -- How items are kept; subclasses replace these three.
 
