@@ -166,7 +166,8 @@ function saros.DatagramProtocol:datagram_received(data, address) end
 ---@param failure any the error
 function saros.DatagramProtocol:error_received(failure) end
 
----`saros.Event()` makes one that is not set.
+---A flag that tasks can wait for. `saros.Event()` makes one that is not set. Mirrors
+---`asyncio.Event`.
 ---@class saros.Event : saros.Object
 ---@overload fun(...: any): saros.Event
 saros.Event = {}
@@ -612,7 +613,8 @@ function saros.Protocol:data_received(data) end
 ---@return boolean? # true to keep the direction of writing open; else the transport is closed
 function saros.Protocol:eof_received() end
 
----First in, first out. `saros.Queue(maxsize)` makes one. Items may be nil.
+---First in, first out. `saros.Queue(maxsize)` makes one. Items may be nil. Mirrors
+---`asyncio.Queue`.
 ---
 ---`init`: Make a queue.
 ---@class saros.Queue : saros.Object
@@ -677,6 +679,7 @@ function saros.Queue:shutdown(options) end
 function saros.Queue:task_done() end
 
 ---The parts of `saros.run`, for programs that run several main functions on one loop.
+---Mirrors `asyncio.Runner`.
 ---@class saros.Runner
 local Runner = {}
 
@@ -904,7 +907,7 @@ function Task:traceback() end
 ---@return integer # how many are left
 function Task:uncancel() end
 
----A scope with a deadline.
+---A scope with a deadline. Mirrors `asyncio.Timeout`.
 ---@class saros.Timeout
 local Timeout = {}
 

@@ -97,7 +97,8 @@ describe("scripts/docs #many", function()
   it("names what is documented and not there", function()
     local tree <close> = copy()
     edit(tree, "lua/saros/event.lua", "\nreturn {Event",
-      "\n--- Gone.\n-- @function Event:vanish\n\n--- Gone.\n-- @attribute number Event.color red or green\n\nreturn {Event")
+      "\n--- Gone.\n-- @function Event:vanish\n"
+        .. "\n--- Gone.\n-- @attribute number Event.color red or green\n\nreturn {Event")
     edit(tree, "lua/saros/wait_for.lua", "\nreturn wait_for",
       "\n--- Gone.\n-- @function linger\n\nreturn wait_for")
     edit(tree, "core/task/future_methods.c", "/*** Makes a future of this loop",

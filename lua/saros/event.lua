@@ -4,7 +4,8 @@
 local Class = require "saros.class"
 local WaitQueue = require "saros.wait_queue"
 
---- `saros.Event()` makes one that is not set.
+--- A flag that tasks can wait for. `saros.Event()` makes one that is not set. Mirrors
+-- `asyncio.Event`.
 -- @type Event
 local Event = Class.new("Event")
 

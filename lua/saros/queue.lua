@@ -11,7 +11,8 @@ local errors = core.errors
 
 local SHUTDOWN_OPTIONS = {immediate = "boolean"}
 
---- First in, first out. `saros.Queue(maxsize)` makes one. Items may be nil.
+--- First in, first out. `saros.Queue(maxsize)` makes one. Items may be nil. Mirrors
+-- `asyncio.Queue`.
 -- @type Queue
 local Queue = Class.new("Queue")
 

@@ -92,6 +92,7 @@ local function finish(runner, loop, task, ok, ...)
 end
 
 --- The parts of `saros.run`, for programs that run several main functions on one loop.
+-- Mirrors `asyncio.Runner`.
 -- @type Runner
 
 --- Run a function as a task until it is done; may be called again and again.
