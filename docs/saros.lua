@@ -10,6 +10,18 @@
 ---@class saros
 local saros = {}
 
+---For `wait`: until all are done.
+---@type string
+saros.ALL_COMPLETED = ""
+
+---For `wait`: until one is done.
+---@type string
+saros.FIRST_COMPLETED = ""
+
+---For `wait`: until one has failed, or all are done.
+---@type string
+saros.FIRST_EXCEPTION = ""
+
 ---The version of the library.
 ---@type string
 saros._VERSION = ""
@@ -133,6 +145,32 @@ saros.TransferError = {}
 ---@overload fun(message_or_fields?: string|table): saros.ValueError
 saros.ValueError = {}
 
+---Where so many tasks wait for each other. Mirrors `asyncio.Barrier`.
+---
+---`init`: Make a barrier.
+---@class saros.Barrier : saros.Object
+---@field broken boolean Whether it was aborted.
+---@field n_waiting integer How many wait now.
+---@field parties integer How many tasks it takes.
+---@overload fun(parties: integer): saros.Barrier
+saros.Barrier = {}
+
+---Break the barrier: who waits, and who comes later, gets a `BrokenBarrierError`.
+---
+---Raises: `CancelledError`
+function saros.Barrier:abort() end
+
+---Begin anew: who waits gets a `BrokenBarrierError`; a broken barrier works again.
+---
+---Raises: `CancelledError`
+function saros.Barrier:reset() end
+
+---Wait until all parties have called it; then all go on.
+---
+---Raises: `BrokenBarrierError` when the barrier is aborted, or reset while waiting; `CancelledError`; `RuntimeError` on another loop than that of the first wait
+---@return integer # 1 to `parties`, in the order of arrival
+function saros.Barrier:wait() end
+
 ---What all protocols have. Mirrors `asyncio.BaseProtocol`.
 ---@class saros.BaseProtocol : saros.Object
 local BaseProtocol = {}
@@ -151,6 +189,124 @@ function BaseProtocol:pause_writing() end
 
 ---What waits to be sent is below the low water mark again.
 function BaseProtocol:resume_writing() end
+
+---A semaphore that refuses to be released more often than it was acquired. Mirrors
+---`asyncio.BoundedSemaphore`.
+---
+---`init`: Make a semaphore.
+---@class saros.BoundedSemaphore : saros.Semaphore
+---@overload fun(value?: number): saros.BoundedSemaphore
+saros.BoundedSemaphore = {}
+
+---Give a place back, and wake the first who waits for one.
+---
+---Raises: `ValueError` if all places are free already
+function saros.BoundedSemaphore:release() end
+
+---A lock, and tasks that wait for what happens under it. Mirrors `asyncio.Condition`.
+---
+---`init`: Make a condition.
+---@class saros.Condition : saros.Object
+---@field lock saros.Lock Its lock.
+---@overload fun(lock?: saros.Lock): saros.Condition
+saros.Condition = {}
+
+---Take the lock, waiting until it is free.
+---
+---Raises: as `Lock:acquire`
+---@return boolean # true
+function saros.Condition:acquire() end
+
+---Take the lock until the end of a scope: `local held <close> = condition:hold()`. Mirrors
+---`async with condition`.
+---
+---Raises: as `acquire`
+---@return saros.Hold # to be kept in a `<close>` variable
+function saros.Condition:hold() end
+
+---Whether somebody holds the lock.
+---@return boolean
+function saros.Condition:locked() end
+
+---Wake the first tasks that wait. They go on once they have the lock, which the caller holds.
+---
+---Raises: `RuntimeError` if nobody holds the lock; `bad argument`
+---@param n? integer how many at most; 1 by default
+function saros.Condition:notify(n) end
+
+---Wake all tasks that wait.
+---
+---Raises: `RuntimeError` if nobody holds the lock
+function saros.Condition:notify_all() end
+
+---Give the lock back.
+---
+---Raises: `RuntimeError` if nobody holds it
+function saros.Condition:release() end
+
+---Release the lock, wait until notified, and take the lock again. A task that is cancelled
+---takes the lock as well before the error is raised.
+---
+---Raises: `CancelledError`; `RuntimeError` if nobody holds the lock, or on another loop than that of the first wait
+---@return boolean # true
+function saros.Condition:wait() end
+
+---Wait until a predicate holds, looking at it now and after each notification.
+---
+---Raises: as `wait`; what the predicate raises; `bad argument`
+---@param predicate function any callable; what it returns counts as Lua's conditions do
+---@return any # what the predicate returned last
+function saros.Condition:wait_for(predicate) end
+
+---The values of all variables, as `copy_context` gives them. Mirrors `contextvars.Context`.
+---@class saros.Context
+local Context = {}
+
+---A copy of this context. Mirrors `contextvars.Context.copy`.
+---@return saros.Context
+function Context:copy() end
+
+---The value of a variable in this context. Mirrors `contextvars.Context.get`.
+---
+---Raises: `bad argument` for what is no variable
+---@param var saros.ContextVar the variable
+---@param default? any what to return where it has none
+---@return any # the value, or the default
+function Context:get(var, default) end
+
+---Call a function in this context: what it sets stays in the context. It may suspend. To run a
+---task in the context: `context:run(saros.create_task, fn)`. Mirrors `contextvars.Context.run`.
+---
+---Raises: its own error; `RuntimeError` while another call runs in this context; `bad argument`
+---@param fn function any callable
+---@param ... any its arguments
+---@return any ... # all its results
+function Context:run(fn, ...) end
+
+---A variable whose value belongs to a task; make it once, at the top of a module. Mirrors
+---`contextvars.ContextVar`.
+---
+---`init`: Make a variable.
+---@class saros.ContextVar : saros.Object
+---@overload fun(name: string, ...?: any): saros.ContextVar
+saros.ContextVar = {}
+
+---The variable's value in the current context. Mirrors `contextvars.ContextVar.get`.
+---@param ... any what to return where it has none, instead of the variable's own default
+---@return any # the value; the default; nil where there is neither
+function saros.ContextVar:get(...) end
+
+---Give the variable back the value that it had before a `set`, or none if it had none.
+---Mirrors `contextvars.ContextVar.reset`.
+---
+---Raises: `RuntimeError` if the token was used already; `ValueError` if it is another variable's, or was made in another context; `bad argument`
+---@param token saros.Token what that `set` returned
+function saros.ContextVar:reset(token) end
+
+---Give the variable a value in the current context. Mirrors `contextvars.ContextVar.set`.
+---@param value any any value; nil counts as one
+---@return saros.Token # for `reset`
+function saros.ContextVar:set(value) end
 
 ---A protocol for datagrams. Mirrors `asyncio.DatagramProtocol`.
 ---@class saros.DatagramProtocol : saros.BaseProtocol
@@ -588,6 +744,46 @@ function Handle:cancel() end
 ---@return boolean
 function Handle:cancelled() end
 
+---Holds a primitive until the end of its scope.
+---@class saros.Hold : saros.Object
+local Hold = {}
+
+---Release the primitive. The end of the scope does so; a second time does nothing.
+function Hold:close() end
+
+---A queue that gives the newest item first: `saros.LifoQueue(maxsize)`. Mirrors
+---`asyncio.LifoQueue`.
+---@class saros.LifoQueue : saros.Queue
+---@overload fun(...: any): saros.LifoQueue
+saros.LifoQueue = {}
+
+---`saros.Lock()` makes one that nobody holds. It belongs to no task: any may release it.
+---@class saros.Lock : saros.Object
+---@overload fun(...: any): saros.Lock
+saros.Lock = {}
+
+---Take the lock, waiting until it is free. Who came first gets it first.
+---
+---Raises: `CancelledError`; `RuntimeError` on another loop than that of the first wait
+---@return boolean # true
+function saros.Lock:acquire() end
+
+---Take the lock until the end of a scope: `local held <close> = lock:hold()`. Mirrors
+---`async with lock`.
+---
+---Raises: as `acquire`
+---@return saros.Hold # to be kept in a `<close>` variable
+function saros.Lock:hold() end
+
+---Whether somebody holds the lock.
+---@return boolean
+function saros.Lock:locked() end
+
+---Give the lock back, and wake the first who waits for it.
+---
+---Raises: `RuntimeError` if nobody holds it
+function saros.Lock:release() end
+
 ---What the classes of the library inherit, other than loops and kinds of errors.
 ---@class saros.Object
 local Object = {}
@@ -598,6 +794,13 @@ local Object = {}
 ---@param name string the subclass's name, as messages and `tostring` show it
 ---@return table # the class: calling it makes an instance and passes its arguments to the method `init`, where there is one
 function Object:extend(name) end
+
+---A queue that gives the smallest item first: `saros.PriorityQueue(maxsize)`. Items are numbers,
+---strings, objects with `__lt`, or lists such as `{priority, item}`, which are compared entry by
+---entry as Python's tuples are. Mirrors `asyncio.PriorityQueue`.
+---@class saros.PriorityQueue : saros.Queue
+---@overload fun(...: any): saros.PriorityQueue
+saros.PriorityQueue = {}
 
 ---A protocol for streams of bytes. Mirrors `asyncio.Protocol`.
 ---@class saros.Protocol : saros.BaseProtocol
@@ -703,6 +906,33 @@ function Runner:get_loop() end
 ---@param ... any its arguments
 ---@return any ... # all its results
 function Runner:run(fn, ...) end
+
+---What so many can hold at a time. Mirrors `asyncio.Semaphore`.
+---
+---`init`: Make a semaphore.
+---@class saros.Semaphore : saros.Object
+---@overload fun(value?: number): saros.Semaphore
+saros.Semaphore = {}
+
+---Take a place, waiting until there is one. Who came first gets it first.
+---
+---Raises: `CancelledError`; `RuntimeError` on another loop than that of the first wait
+---@return boolean # true
+function saros.Semaphore:acquire() end
+
+---Take a place until the end of a scope: `local held <close> = semaphore:hold()`. Mirrors
+---`async with semaphore`.
+---
+---Raises: as `acquire`
+---@return saros.Hold # to be kept in a `<close>` variable
+function saros.Semaphore:hold() end
+
+---Whether `acquire` would have to wait.
+---@return boolean
+function saros.Semaphore:locked() end
+
+---Give a place back, and wake the first who waits for one.
+function saros.Semaphore:release() end
 
 ---What listens, and knows its connections; a `<close>` variable ends all of it at the end
 ---of its scope. Mirrors `asyncio.Server`.
@@ -907,6 +1137,20 @@ function Task:traceback() end
 ---@return integer # how many are left
 function Task:uncancel() end
 
+---Made by `saros.TaskGroup()`, and held in a `<close>` variable of the task that made it. Mirrors
+---`asyncio.TaskGroup`.
+---@class saros.TaskGroup : saros.Object
+---@overload fun(...: any): saros.TaskGroup
+saros.TaskGroup = {}
+
+---Run a function as a task of the group. Mirrors `TaskGroup.create_task`.
+---
+---Raises: `RuntimeError` once the group is shutting down or was left; `bad argument`
+---@param fn function any callable
+---@param ... any its arguments
+---@return saros.Task
+function saros.TaskGroup:create_task(fn, ...) end
+
 ---A scope with a deadline. Mirrors `asyncio.Timeout`.
 ---@class saros.Timeout
 local Timeout = {}
@@ -941,6 +1185,11 @@ function TimerHandle:cancelled() end
 ---The timer's deadline. Mirrors `asyncio.TimerHandle.when`.
 ---@return number # seconds, by `loop:time()`
 function TimerHandle:when() end
+
+---What `ContextVar:set` gives, and `ContextVar:reset` takes back once. Mirrors
+---`contextvars.Token`.
+---@class saros.Token : saros.Object
+local Token = {}
 
 ---A connection, as protocols see it: `loop:create_connection` returns one, `connection_made` gets it.
 ---Mirrors `asyncio.Transport`.
@@ -1044,12 +1293,28 @@ function saros.Runner(options) end
 ---@return saros.Task[]
 function saros.all_tasks(loop) end
 
+---@class saros.as_completed.options
+---@field timeout? number seconds from now; when they are over, the steps that are left raise
+
+---Iterate over futures as they get done: `for future in saros.as_completed(list) do`. Each step
+---suspends until one is. Mirrors `asyncio.as_completed`, as an asynchronous iterator.
+---
+---Raises: `bad argument`; `ValueError` for an unknown option; `RuntimeError` if no loop is running. The iterator: `TimeoutError`, `CancelledError`, `RuntimeError` outside a task
+---@param list table awaitables; functions become tasks, the same future counts once
+---@param options? saros.as_completed.options how long to wait
+---@return fun(): saros.Future? # an iterator over the very futures, all of them done
+function saros.as_completed(list, options) end
+
 ---Awaits a future, a task, or an object with `__await`. Mirrors `await`.
 ---
 ---Raises: the awaitable's error; CancelledError; RuntimeError where a task cannot suspend
 ---@param awaitable saros.awaitable what to wait for
 ---@return any ... # its results
 function saros.await(awaitable) end
+
+---A copy of the current context. Mirrors `contextvars.copy_context`.
+---@return saros.Context
+function saros.copy_context() end
 
 ---How many processors the machine has. Mirrors `os.cpu_count`.
 ---@return integer
@@ -1068,6 +1333,18 @@ function saros.create_task(fn, ...) end
 ---Raises: RuntimeError if no loop is running
 ---@return saros.Task?
 function saros.current_task() end
+
+---A task factory that runs a task's first step at once, inside `create_task`: a function that does not
+---wait is done when it returns. `loop:set_task_factory(saros.eager_task_factory)`. On a loop that does not run,
+---and deep inside tasks that were started this way, the first step is scheduled as usual. Mirrors
+---`asyncio.eager_task_factory` of Python 3.12.
+---
+---Raises: RuntimeError if the loop is closed
+---@param loop saros.EventLoop the running loop
+---@param fn function what to run; it may suspend
+---@param ... any its arguments
+---@return saros.Task
+function saros.eager_task_factory(loop, fn, ...) end
 
 ---Makes a future of an awaitable: futures are returned as they are, functions become tasks.
 ---Mirrors `asyncio.ensure_future`.
@@ -1153,6 +1430,16 @@ function saros.open_connection(host, port, options) end
 ---@return saros.StreamWriter
 function saros.open_unix_connection(path, options) end
 
+---Call a function as Lua's `pcall` does, but raise a `CancelledError`, whoever's it is, and a
+---`KeyboardInterrupt`. The function may suspend.
+---
+---Raises: `CancelledError`; `KeyboardInterrupt`
+---@param fn function any callable
+---@param ... any its arguments
+---@return boolean # whether it succeeded
+---@return any ... # its results, or the error
+function saros.pcall(fn, ...) end
+
 ---Call a function at once, then at every `start + k * interval`, in the calling task.
 ---Points that pass while the function still runs are skipped, so that calls neither
 ---overlap nor pile up.
@@ -1189,6 +1476,17 @@ function saros.set_event_loop_policy(new) end
 ---Raises: `bad argument` for what cannot have methods; `ValueError` that names the first method that is missing
 ---@param new? table an object with the methods `debug` `info` `warn` `error` `fatal`, each called as `logger:error(format, ...)`; nil for the default, which writes lines to stderr
 function saros.set_logger(new) end
+
+---Make a future that ends as another one does, but whose cancellation does not reach that one.
+---Mirrors `asyncio.shield`.
+---
+---    local answer = saros.shield(task):await()    -- cancelling this leaves the task alone
+---
+---Raises: `bad argument`; `RuntimeError` if no loop is running
+---@param awaitable saros.awaitable|function a Future, a Task, an object with `__await`, or any callable, which becomes a task
+---@param ... any the arguments of a function
+---@return saros.Future # the same one if it is done already
+function saros.shield(awaitable, ...) end
 
 ---Suspends the calling task. Mirrors `asyncio.sleep`.
 ---It never returns early; `sleep(0)` lets everything else that is ready run once.
@@ -1251,6 +1549,20 @@ function saros.timeout(delay) end
 ---@return saros.Timeout # as of `timeout`
 function saros.timeout_at(when) end
 
+---@class saros.wait.options
+---@field timeout? number seconds, no limit by default, and no error when they are over
+---@field return_when? string `saros.ALL_COMPLETED`, `saros.FIRST_COMPLETED`, or `saros.FIRST_EXCEPTION`, when one has failed or all are done; "ALL_COMPLETED" by default
+
+---Suspend until some of several futures are done. Neither a timeout nor a cancellation cancels
+---them. Mirrors `asyncio.wait`.
+---
+---Raises: `ValueError` for an empty list, an unknown option or an unknown `return_when`; `bad argument`; `CancelledError`; `RuntimeError` outside a task
+---@param list saros.Future[] futures or tasks, at least one
+---@param options? saros.wait.options how long to wait
+---@return saros.Future[] # those that are done, in the order of the list
+---@return saros.Future[] # the others
+function saros.wait(list, options) end
+
 ---Wait for an awaitable, or run a function, for a limited time.
 ---
 ---A function runs in the calling task, a Future or Task that is not done at the deadline
@@ -1263,6 +1575,17 @@ function saros.timeout_at(when) end
 ---@param ... any the arguments of a function
 ---@return any ... # all results of what was waited for
 function saros.wait_for(awaitable, limit, ...) end
+
+---Call a function as Lua's `xpcall` does, but raise a `CancelledError`, whoever's it is, and a
+---`KeyboardInterrupt`: the handler does not see them. The function may suspend, the handler may not.
+---
+---Raises: `CancelledError`; `KeyboardInterrupt`; `bad argument`
+---@param fn function any callable
+---@param handler function called with the error, where it was raised
+---@param ... any the arguments of `fn`
+---@return boolean # whether it succeeded
+---@return any ... # its results, or what the handler returned
+function saros.xpcall(fn, handler, ...) end
 
 ---The loop's functions on the current loop, called with a dot, for scripts in the
 ---callback style.

@@ -177,8 +177,8 @@ static int loop_get_task_factory(lua_State *L) {
  * and deep inside tasks that were started this way, the first step is scheduled as usual. Mirrors
  * `asyncio.eager_task_factory` of Python 3.12.
  * @function eager_task_factory
- * @tparam EventLoop loop
- * @tparam function fn
+ * @tparam EventLoop loop the running loop
+ * @tparam function fn what to run; it may suspend
  * @param[opt] ... its arguments
  * @treturn Task
  * @raise RuntimeError if the loop is closed

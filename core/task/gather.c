@@ -368,7 +368,8 @@ static int task_gather(lua_State *L) {
 
 /*** What stands for a raised value in a list of errors; private.
  * @function wrap_error
- * @param value
+ * @local
+ * @tparam any value what was raised
  * @treturn Error the value, if it is an error object
  */
 static int wrap_error(lua_State *L) {

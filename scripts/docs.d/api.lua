@@ -3,7 +3,9 @@
 -- An item whose name has a class before it (`EventLoop:stop`) belongs to that class, in
 -- whichever file it is; the others belong to `saros`, or to the module `saros.NAME` if that
 -- is public. The tag `@local` makes an item, a class or a whole module private; what a
--- private module documents of a public class is public all the same.
+-- private module documents of a public class is public all the same. What begins with a
+-- small letter and a dot is a function of the table that a Lua file returns, whatever its
+-- name there; in a C file it is one of a table that only the Lua layer sees.
 
 local api = {}
 
@@ -50,23 +52,49 @@ local function add_field(self, item, home)
   end
 end
 
-local function add_function(self, item, home)
-  local owner, separator, name = item.name:match("^([%w_]+)([.:])([%w_]+)$")
-  if not owner then
-    if not item.private then home.functions[item.name] = item end
-    return
-  end
-  item.name = name
-  item.static = separator == "."
-  if not item.private then class_of(self, owner).methods[name] = item end
+local function is_module_function(owner, separator)
+  return not owner or separator == "." and owner:find("^%l")
 end
 
-local function add_item(self, item, module, home)
+local function add_to(list, item, where, problems)
+  local other = list[item.name]
+  if other then
+    problems:add("%s: %s%s is documented in %s as well", item.file, where, item.name, other.file)
+  end
+  list[item.name] = item
+end
+
+local function add_function(self, item, home, problems)
+  -- The methods of a class whose table is in its metatable: `Context.__index:run`.
+  local full_name = item.name:gsub("%.__index:", ":")
+  local owner, separator, name = full_name:match("^([%w_]+)([.:])([%w_]+)$")
+  item.name = name or full_name
+  if item.private then return end
+  if is_module_function(owner, separator) then
+    add_to(home.functions, item, "", problems)
+  else
+    item.static = separator == "."
+    add_to(class_of(self, owner).methods, item, owner .. ":", problems)
+  end
+end
+
+-- Whether an item is one of the module itself, not of a class.
+local function belongs_to_module(item)
+  return not item.name:find("[.:]") or item.name:find("^%l[%w_]*%.[%w_]+$") ~= nil
+end
+
+local function is_private_item(item, module)
+  if item.private then return true end
+  if module.private then return belongs_to_module(item) end
+  return module.file:find("%.c$") ~= nil and item.name:find("^%l[%w_]*%.") ~= nil
+end
+
+local function add_item(self, item, module, home, problems)
   item.file = module.file
   item.module = module
-  if module.private then item.private = item.private or not item.name:find("[.:]") end
+  item.private = is_private_item(item, module)
   if item.kind == "function" then
-    add_function(self, item, home)
+    add_function(self, item, home, problems)
   elseif item.kind == "field" then
     add_field(self, item, home)
   elseif item.kind == "table" and not item.private then
@@ -106,10 +134,11 @@ end
 --- Sort what the comments document.
 -- @tparam {table,...} modules as `comments.read` returns them
 -- @tparam table library what is there, as `library.look` returns it
+-- @tparam Problems problems gets what is documented twice
 -- @treturn table `functions`, `fields` and `tables` (kinds of errors, shapes) of `saros` by
 -- name; `modules`, each with the same; `classes`, each with `methods` and `fields`;
 -- `private`: the names of private classes as keys
-function api.sort(modules, library)
+function api.sort(modules, library, problems)
   local self = new_module("")
   self.classes, self.modules, self.private = {}, {}, {}
   for _, module in ipairs(modules) do
@@ -122,7 +151,7 @@ function api.sort(modules, library)
       self.text = module.text
     end
     for _, section in ipairs(module.sections) do add_section(self, section, module) end
-    for _, item in ipairs(module.items) do add_item(self, item, module, home) end
+    for _, item in ipairs(module.items) do add_item(self, item, module, home, problems) end
   end
   set_private_apart(self)
   infer_types(self.fields, library.names)

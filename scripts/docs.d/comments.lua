@@ -5,8 +5,9 @@ local files = require "files"
 local comments = {}
 
 -- ldoc takes the first comment of a file for its module's, and asks for a name. C files do
--- without; this goes before their first line, so that the numbers of lines stay.
-local C_HEADING = "/*** @module %s */;"
+-- without; this goes before their first line. The name has an end that no function's begins with:
+-- that much ldoc takes off.
+local C_HEADING = "/*** @module %s.c */;"
 
 local function stage(root, staged, pattern, folder, heading)
   for _, path in ipairs(files.list(root .. "/" .. folder, pattern)) do

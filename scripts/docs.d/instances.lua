@@ -42,4 +42,6 @@ function instances.Transport()
   return transport
 end
 
+function instances.Barrier() return saros.Barrier(1) end
+
 return instances

@@ -22,7 +22,7 @@ local function read_api(problems)
   local modules = comments.read(root, problems)
   if not modules then return nil end
   local there = library.look()
-  local documented = api.sort(modules, there)
+  local documented = api.sort(modules, there, problems)
   local types = Types.new(api.type_names(documented))
   completeness.check(documented, there, problems)
   quality.check(documented, types, problems)
