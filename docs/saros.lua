@@ -26,6 +26,40 @@ saros.FIRST_EXCEPTION = ""
 ---@type string
 saros._VERSION = ""
 
+---The loop's functions on the current loop, called with a dot, for scripts in the
+---callback style.
+---
+---    local loop = require "saros.loop"
+---    loop.call_later(1.5, print, "later")
+---    loop.call_soon(print, "soon")
+---    loop.run()                      -- until nothing is scheduled, or loop.stop()
+---
+---The current loop is the running one or else that of `saros.get_event_loop()`. Every
+---method of `saros.EventLoop` is here, with the same arguments, results and errors;
+---methods that only a loop's own class has are here while that loop is the current one.
+---@class saros.loop
+saros.loop = {}
+
+---Signal numbers of this platform by name: `saros.signal.SIGTERM`.
+---Mirrors the constants of Python's `signal`.
+---@class saros.signal
+---@field SIGABRT integer the process gives up
+---@field SIGALRM integer a timer of the system has expired
+---@field SIGCHLD integer a child process has ended or stopped
+---@field SIGCONT integer the process goes on
+---@field SIGHUP integer the terminal is gone; often: read the settings again
+---@field SIGINT integer Ctrl-C
+---@field SIGKILL integer ends the process, and cannot be caught
+---@field SIGPIPE integer nobody reads what is written
+---@field SIGQUIT integer Ctrl-\
+---@field SIGSTOP integer stops the process, and cannot be caught
+---@field SIGTERM integer the process is asked to end
+---@field SIGTSTP integer Ctrl-Z
+---@field SIGUSR1 integer for programs to use as they like
+---@field SIGUSR2 integer for programs to use as they like
+---@field [string] integer The signals that this platform has, and POSIX, by name; there are more.
+saros.signal = {}
+
 ---Where something listens, or is connected to: a host and a port, or the path of a Unix
 ---socket.
 ---@class saros.Address
@@ -325,7 +359,7 @@ function saros.DatagramProtocol:error_received(failure) end
 ---A flag that tasks can wait for. `saros.Event()` makes one that is not set. Mirrors
 ---`asyncio.Event`.
 ---@class saros.Event : saros.Object
----@overload fun(...: any): saros.Event
+---@overload fun(): saros.Event
 saros.Event = {}
 
 ---Clear the flag: who waits from now on is suspended until the next `set`.
@@ -759,7 +793,7 @@ saros.LifoQueue = {}
 
 ---`saros.Lock()` makes one that nobody holds. It belongs to no task: any may release it.
 ---@class saros.Lock : saros.Object
----@overload fun(...: any): saros.Lock
+---@overload fun(): saros.Lock
 saros.Lock = {}
 
 ---Take the lock, waiting until it is free. Who came first gets it first.
@@ -1140,7 +1174,7 @@ function Task:uncancel() end
 ---Made by `saros.TaskGroup()`, and held in a `<close>` variable of the task that made it. Mirrors
 ---`asyncio.TaskGroup`.
 ---@class saros.TaskGroup : saros.Object
----@overload fun(...: any): saros.TaskGroup
+---@overload fun(): saros.TaskGroup
 saros.TaskGroup = {}
 
 ---Run a function as a task of the group. Mirrors `TaskGroup.create_task`.
@@ -1587,20 +1621,6 @@ function saros.wait_for(awaitable, limit, ...) end
 ---@return any ... # its results, or what the handler returned
 function saros.xpcall(fn, handler, ...) end
 
----The loop's functions on the current loop, called with a dot, for scripts in the
----callback style.
----
----    local loop = require "saros.loop"
----    loop.call_later(1.5, print, "later")
----    loop.call_soon(print, "soon")
----    loop.run()                      -- until nothing is scheduled, or loop.stop()
----
----The current loop is the running one or else that of `saros.get_event_loop()`. Every
----method of `saros.EventLoop` is here, with the same arguments, results and errors;
----methods that only a loop's own class has are here while that loop is the current one.
----@class saros.loop
-saros.loop = {}
-
 ---Calls a function whenever a file descriptor can be read. Mirrors `asyncio.loop.add_reader`.
 ---
 ---Raises: OSError if the descriptor cannot be watched (EPERM: a regular file)
@@ -1883,26 +1903,6 @@ function saros.loop.time() end
 ---The wall clock. Not in asyncio.
 ---@return number # seconds since the epoch, UTC
 function saros.loop.wall_time() end
-
----Signal numbers of this platform by name: `saros.signal.SIGTERM`.
----Mirrors the constants of Python's `signal`.
----@class saros.signal
----@field SIGABRT integer the process gives up
----@field SIGALRM integer a timer of the system has expired
----@field SIGCHLD integer a child process has ended or stopped
----@field SIGCONT integer the process goes on
----@field SIGHUP integer the terminal is gone; often: read the settings again
----@field SIGINT integer Ctrl-C
----@field SIGKILL integer ends the process, and cannot be caught
----@field SIGPIPE integer nobody reads what is written
----@field SIGQUIT integer Ctrl-\
----@field SIGSTOP integer stops the process, and cannot be caught
----@field SIGTERM integer the process is asked to end
----@field SIGTSTP integer Ctrl-Z
----@field SIGUSR1 integer for programs to use as they like
----@field SIGUSR2 integer for programs to use as they like
----@field [string] integer The signals that this platform has, and POSIX, by name; there are more.
-saros.signal = {}
 
 ---The name of a signal, as Python's `signal.Signals(number).name`.
 ---

@@ -41,9 +41,11 @@ local function heading(name, parent)
 end
 
 -- What calling the class takes is what `init` takes.
-local function add_constructor(self, class)
+local function add_constructor(self, class, there)
   local init = class.methods.init
-  local own = init and Writer.split_fields(init.parameters) or {{name = "...", type = "any"}}
+  local takes_nothing = rawget(there.methods, "init") and not init
+  local own = init and Writer.split_fields(init.parameters)
+    or takes_nothing and {} or {{name = "...", type = "any"}}
   local types = {}
   for _, parameter in ipairs(own) do types[parameter.name] = self:type_of(parameter) end
   local item = {results = {{{type = class.name}}}}
@@ -71,25 +73,24 @@ local function add_methods(self, class, declared)
   end
 end
 
-local function add_class(self, class, parent, is_public)
+local function add_class(self, class, there, path)
   add_class_comment(self, class)
-  self:line(heading(class.name, parent))
+  self:line(heading(class.name, class.extends or there.parent))
   add_fields(self, class.fields)
-  if is_public then add_constructor(self, class) end
-  local declared = is_public and "saros." .. class.name or class.name
-  self:line(is_public and "%s = {}" or "local %s = {}", declared)
+  if path then add_constructor(self, class, there) end
+  self:line(path and "%s = {}" or "local %s = {}", path or class.name)
   self:line("")
-  add_methods(self, class, declared)
+  add_methods(self, class, path or class.name)
 end
 
-local function add_kind(self, item, kind, methods)
+local function add_kind(self, item, kind, path, methods)
   self:comment(item.text)
   self:line(heading(item.name, kind.parent))
   add_shape_fields(self, item)
   self:line("---@overload fun(message_or_fields?: string|table): saros.%s", item.name)
-  self:line("saros.%s = {}", item.name)
+  self:line("%s = {}", path)
   self:line("")
-  if methods then add_methods(self, methods, "saros." .. item.name) end
+  if methods then add_methods(self, methods, path) end
 end
 
 -- ---- modules ----
@@ -117,13 +118,17 @@ local function add_family(self, item)
   self:line("---@field [string] %s %s", self:type_of(item.parameters[1] or {}), (item.text:gsub("%s+", " ")))
 end
 
+-- Before the classes: some are fields of a module.
+local function begin_module(self, name, module)
+  self:comment(module.text)
+  self:line("---@class saros.%s", name)
+  for _, item in ordered.pairs(module.tables) do add_family(self, item) end
+  self:line("saros.%s = {}", name)
+  self:line("")
+end
+
 local function add_module(self, name, module, api, values)
   local path = "saros." .. name
-  self:comment(module.text)
-  self:line("---@class %s", path)
-  for _, item in ordered.pairs(module.tables) do add_family(self, item) end
-  self:line("%s = {}", path)
-  self:line("")
   add_constants(self, module.fields, values, path)
   if name == "loop" then add_loop_functions(self, api.classes.EventLoop, path) end
   for function_name, item in ordered.pairs(module.functions) do
@@ -137,7 +142,7 @@ local function add_tables(self, api, library)
   for name, item in ordered.pairs(api.tables) do
     local kind = library.kinds[name]
     if kind then
-      add_kind(self, item, kind, api.classes[name])
+      add_kind(self, item, kind, library.paths[name], api.classes[name])
     else
       self:comment(item.text)
       self:line(heading(name))
@@ -150,9 +155,7 @@ end
 local function add_classes(self, api, library)
   for name, class in ordered.pairs(api.classes) do
     local there = library.classes[name]
-    if there then
-      add_class(self, class, class.extends or there.parent, library.names[name] == there.methods)
-    end
+    if there then add_class(self, class, there, library.paths[name]) end
   end
 end
 
@@ -171,6 +174,7 @@ function annotations.make(api, library, types)
   self:line("local saros = {}")
   self:line("")
   add_constants(self, api.fields, library.names, "saros")
+  for name, module in ordered.pairs(api.modules) do begin_module(self, name, module) end
   add_tables(self, api, library)
   add_classes(self, api, library)
   for name, item in ordered.pairs(api.functions) do

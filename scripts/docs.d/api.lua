@@ -97,13 +97,17 @@ local function add_item(self, item, module, home, problems)
     add_function(self, item, home, problems)
   elseif item.kind == "field" then
     add_field(self, item, home)
+  elseif item.kind == "table" and self.library.kinds[item.name] then
+    self.tables[item.name] = item
   elseif item.kind == "table" and not item.private then
     home.tables[item.name] = item
   end
 end
 
--- A class that nothing but private modules speaks of is private, too.
-local function is_private(class)
+-- A class that nothing but private modules speaks of is private, too. One that programs find
+-- is not, wherever it is made.
+local function is_private(class, library)
+  if library.paths[class.name] then return false end
   if class.private ~= nil or class.file then return class.private end
   for _, item in pairs(class.methods) do
     if not item.module.private then return false end
@@ -111,9 +115,9 @@ local function is_private(class)
   return next(class.fields) == nil
 end
 
-local function set_private_apart(self)
+local function set_private_apart(self, library)
   for name, class in pairs(self.classes) do
-    if is_private(class) then
+    if is_private(class, library) then
       self.private[name] = true
       self.classes[name] = nil
     end
@@ -140,7 +144,7 @@ end
 -- `private`: the names of private classes as keys
 function api.sort(modules, library, problems)
   local self = new_module("")
-  self.classes, self.modules, self.private = {}, {}, {}
+  self.classes, self.modules, self.private, self.library = {}, {}, {}, library
   for _, module in ipairs(modules) do
     local name = module.name:match("^saros%.([%w_]+)$")
     local home = self
@@ -153,7 +157,7 @@ function api.sort(modules, library, problems)
     for _, section in ipairs(module.sections) do add_section(self, section, module) end
     for _, item in ipairs(module.items) do add_item(self, item, module, home, problems) end
   end
-  set_private_apart(self)
+  set_private_apart(self, library)
   infer_types(self.fields, library.names)
   for name, module in pairs(self.modules) do infer_types(module.fields, library.modules[name]) end
   return self

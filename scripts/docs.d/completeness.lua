@@ -18,29 +18,20 @@ local function in_family(module, name)
   return false
 end
 
-local function check_module(module, values, path, problems)
-  for name in ordered.pairs(values) do
-    local documented = module.functions[name] or module.fields[name] or in_family(module, name)
-    if not documented and not is_private(name) then
-      problems:add("%s.%s is not documented", path, name)
-    end
-  end
-end
-
-local function check_names(api, library, problems)
-  for name, value in ordered.pairs(library.names) do
+-- Checks the values of a module, of which that is documented that is in `module`.
+local function check_module(api, library, module, values, path, problems)
+  for name, value in ordered.pairs(values) do
     local documented
-    if library.kinds[name] then
-      documented = api.tables[name]
-    elseif library.modules[name] then
+    if library.paths[name] == path .. name then
+      documented = api.tables[name] or api.classes[name]
+    elseif library.modules[name] == value then
       documented = api.modules[name]
-    elseif library.classes[name] and type(value) == "table" then
-      documented = api.classes[name]
     else
-      documented = api.functions[name] or api.fields[name]
+      documented = module.functions[name] or module.fields[name]
+        or module ~= api and in_family(module, name)
     end
     if not documented and not is_private(name) then
-      problems:add("saros.%s is not documented", name)
+      problems:add("%s%s is not documented", path, name)
     end
   end
 end
@@ -70,7 +61,7 @@ local function needs_comment(name, value, is_public)
 end
 
 local function check_class(api, library, class, problems)
-  local is_public = library.names[class.name] == class.methods
+  local is_public = library.paths[class.name] ~= nil
   for name, value in ordered.pairs(class.methods) do
     if needs_comment(name, value, is_public) and not is_documented(api, library, class.name, name) then
       local separator = type(value) == "function" and ":" or "."
@@ -150,19 +141,61 @@ local function check_documented_classes(api, library, problems)
   end
 end
 
+-- ---- errors ----
+
+local function has_field(item, name)
+  for _, field in ipairs(item.parameters) do
+    if field.name == name then return true end
+  end
+  return false
+end
+
+-- Whether a field of errors is documented, for their kind or one that it extends.
+local function is_documented_field(api, library, kind, name)
+  while kind do
+    if api.tables[kind.name] and has_field(api.tables[kind.name], name) then return true end
+    kind = library.kinds[kind.parent]
+  end
+  return false
+end
+
+-- Both ways at once: all fields of errors are public.
+local function check_kind(api, library, kind, problems)
+  local item, instance = api.tables[kind.name], kind.instance
+  if not item then return end
+  if not instance then
+    if #item.parameters > 0 and kind.parent then
+      problems:add("%s: %s has documented fields, and no error to look at: say how to get one in "
+        .. "scripts/docs.d/instances.lua", item.file, kind.name)
+    end
+    return
+  end
+  for _, field in ipairs(item.parameters) do
+    if instance[field.name] == nil and not is_optional(field) then
+      problems:add("%s: %s.%s is documented, but not there", item.file, kind.name, field.name)
+    end
+  end
+  for name in ordered.pairs(instance) do
+    if not is_documented_field(api, library, kind, name) then
+      problems:add("%s: %s.%s is not documented", item.file, kind.name, name)
+    end
+  end
+end
+
 --- Compare.
 -- @tparam table api what is documented, as `api.sort` returns it
 -- @tparam table library what is there, as `library.look` returns it
 -- @tparam Problems problems gets what is wrong
 function completeness.check(api, library, problems)
-  check_names(api, library, problems)
+  check_module(api, library, api, library.names, "saros.", problems)
   check_classes(api, library, problems)
   check_functions(api.functions, library.names, "saros", problems)
   check_fields(api.fields, library.names, "saros", problems)
   check_documented_classes(api, library, problems)
+  for _, kind in ordered.pairs(library.kinds) do check_kind(api, library, kind, problems) end
   for name, module in pairs(api.modules) do
     local values, path = library.modules[name], "saros." .. name
-    check_module(module, values, path, problems)
+    check_module(api, library, module, values, path .. ".", problems)
     check_functions(module.functions, values, path, problems)
     check_fields(module.fields, values, path, problems)
   end

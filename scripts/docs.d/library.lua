@@ -64,8 +64,12 @@ local function methods_of(metatable)
   return type(index) == "table" and index or metatable
 end
 
+local function is_kind(value)
+  return type(value) == "table" and rawget(value, "saros.kind") ~= nil
+end
+
 local function is_class(value)
-  if type(value) ~= "table" or rawget(value, "saros.kind") then return false end
+  if type(value) ~= "table" or is_kind(value) then return false end
   local name = rawget(value, "__name")
   return type(name) == "string" and name:find(IDENTIFIER) ~= nil
 end
@@ -88,9 +92,6 @@ end
 
 local function find_classes(names)
   local classes = {}
-  for _, value in pairs(names) do
-    if is_class(value) then add_class(classes, value) end
-  end
   local roots = {names}
   for name, module in pairs(package.loaded) do
     if name:find("^saros%f[%W]") then roots[#roots + 1] = module end
@@ -116,15 +117,9 @@ local function try_constructor(class)
   if ok then return instance end
 end
 
-local function find_kinds(names)
-  local kinds = {}
-  for name, value in pairs(names) do
-    if type(value) == "table" and rawget(value, "saros.kind") then
-      local base = rawget(value, "saros.base")
-      kinds[name] = {name = name, parent = base and rawget(base, "name"), methods = value, metatable = value}
-    end
-  end
-  return kinds
+local function add_kind(kinds, name, value)
+  local base = rawget(value, "saros.base")
+  kinds[name] = {name = name, parent = base and rawget(base, "name"), methods = value, metatable = value}
 end
 
 local function find_modules(names)
@@ -135,25 +130,46 @@ local function find_modules(names)
   return modules
 end
 
+-- The kinds of errors, and where programs find kinds and classes: `saros.Queue`,
+-- `saros.testing.VirtualClockLoop`.
+local function find_public(names, modules)
+  local kinds, paths = {}, {}
+  local function look_in(values, prefix)
+    for name, value in pairs(values) do
+      if is_kind(value) then add_kind(kinds, name, value) end
+      if is_kind(value) or is_class(value) then paths[name] = prefix .. name end
+    end
+  end
+  look_in(names, "saros.")
+  for name, module in pairs(modules) do look_in(module, "saros." .. name .. ".") end
+  return kinds, paths
+end
+
+local function name_of(metatable)
+  return is_kind(metatable) and rawget(metatable, "name") or rawget(metatable, "__name")
+end
+
 --- Look at the library that `require` finds.
--- @treturn table `names`: the values of `saros` by name; `kinds`: those that are kinds of
--- errors, `modules`: those that are modules; `classes`, by name: each with `methods`,
--- `metatable`, `parent` and, where one can be made, an `instance`
+-- @treturn table `names`: the values of `saros` by name; `modules`: those of them that are
+-- modules; `classes` and `kinds`, those of errors, by name: each with `methods`, `metatable`,
+-- `parent` and, where one can be made, an `instance`; `paths`: where programs find these
 function library.look()
   local saros = require "saros"
   local names = find_names(saros)
+  local modules = find_modules(names)
   local classes = find_classes(names)
+  local kinds, paths = find_public(names, modules)
   for name, instance in pairs(make_instances(saros, require "instances")) do
     local metatable = debug.getmetatable(instance)
-    assert(rawget(metatable, "__name") == name, "instances." .. name .. " makes something else")
-    add_class(classes, metatable)
-    classes[name].instance = instance
+    assert(name_of(metatable) == name, "instances." .. name .. " makes something else")
+    if not kinds[name] then add_class(classes, metatable) end
+    (kinds[name] or classes[name]).instance = instance
   end
   for _, class in pairs(classes) do
     class.parent = find_parent(class, classes)
     if class.instance == nil then class.instance = try_constructor(class) end
   end
-  return {names = names, kinds = find_kinds(names), modules = find_modules(names), classes = classes}
+  return {names = names, modules = modules, classes = classes, kinds = kinds, paths = paths}
 end
 
 return library

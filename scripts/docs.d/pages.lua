@@ -80,12 +80,12 @@ local function text_of_class(class, api)
   return class.text .. "\n\n" .. module.text
 end
 
-local function class_page(class, api)
+local function class_page(class, api, path)
   local lines = start_page("classmod", class.name, text_of_class(class, api))
   if class.extends then add_lines(lines, "@see " .. class.extends) end
   for _, field in ordered.pairs(class.fields) do add_field(lines, field) end
   for name, item in ordered.pairs(class.methods) do
-    add_function(lines, item, name == "init" and "saros." .. class.name or name)
+    add_function(lines, item, name == "init" and path or name)
   end
   return lines
 end
@@ -177,7 +177,7 @@ function pages.write(root, api, library, problems)
   write("errors", errors_page(api, library))
   for name, module in pairs(api.modules) do write("saros." .. name, module_page(name, module)) end
   for name, class in pairs(api.classes) do
-    if library.classes[name] then write(name, class_page(class, api)) end
+    if library.classes[name] then write(name, class_page(class, api, library.paths[name])) end
   end
   run_ldoc(root, sources, problems)
 end
