@@ -5,11 +5,15 @@ local pretty = require "pl.pretty"
 
 local filter = {}
 
--- ldoc cuts the first sentence off; put together again, without the indent of comments.
+-- ldoc cuts the first sentence off; put together again, without the indent of comments. What
+-- `@usage` shows follows as code.
 local function text_of(item)
   local text = (item.summary or "") .. (item.description or "")
-  text = text:gsub("\r", ""):gsub("\n ", "\n")
-  return (text:gsub("^%s+", ""):gsub("%s+$", ""))
+  text = text:gsub("\r", ""):gsub("\n ", "\n"):gsub("^%s+", ""):gsub("%s+$", "")
+  for _, usage in ipairs(item.usage or {}) do
+    text = text .. "\n\n    " .. usage:gsub("%s+$", ""):gsub("\n", "\n    ")
+  end
+  return text
 end
 
 local function comment_of(text)

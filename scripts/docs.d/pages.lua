@@ -157,7 +157,11 @@ local function run_ldoc(root, sources, problems)
   local command = "ldoc -c %s --testing -d %s %s >%s 2>&1"
   local _, ok = files.output_of(command:format(files.quote(root .. "/docs/config.ld"), files.quote(output),
     files.quote(sources), files.quote(errors)))
-  if not ok then problems:add("ldoc failed: %s", files.read(errors)) end
+  local said = files.read(errors)
+  if not ok then problems:add("ldoc failed: %s", said) end
+  if said:find("falling back to text", 1, true) then
+    problems:add("ldoc has nothing to format the pages with: run scripts/setup docs")
+  end
 end
 
 local pages = {}
