@@ -181,7 +181,8 @@ saros.ValueError = {}
 
 ---Where so many tasks wait for each other. Mirrors `asyncio.Barrier`.
 ---
----`init`: Make a barrier.
+---`saros.Barrier(parties)`: Make a barrier.
+---- `parties`: how many tasks it takes
 ---@class saros.Barrier : saros.Object
 ---@field broken boolean Whether it was aborted.
 ---@field n_waiting integer How many wait now.
@@ -227,7 +228,8 @@ function BaseProtocol:resume_writing() end
 ---A semaphore that refuses to be released more often than it was acquired. Mirrors
 ---`asyncio.BoundedSemaphore`.
 ---
----`init`: Make a semaphore.
+---`saros.BoundedSemaphore(value)`: Make a semaphore.
+---- `value`: how many can hold it at a time; 1 by default
 ---@class saros.BoundedSemaphore : saros.Semaphore
 ---@overload fun(value?: number): saros.BoundedSemaphore
 saros.BoundedSemaphore = {}
@@ -239,7 +241,8 @@ function saros.BoundedSemaphore:release() end
 
 ---A lock, and tasks that wait for what happens under it. Mirrors `asyncio.Condition`.
 ---
----`init`: Make a condition.
+---`saros.Condition(lock)`: Make a condition.
+---- `lock`: one that conditions share; nil for a lock of its own
 ---@class saros.Condition : saros.Object
 ---@field lock saros.Lock Its lock.
 ---@overload fun(lock?: saros.Lock): saros.Condition
@@ -320,9 +323,11 @@ function Context:run(fn, ...) end
 ---A variable whose value belongs to a task; make it once, at the top of a module. Mirrors
 ---`contextvars.ContextVar`.
 ---
----`init`: Make a variable.
+---`saros.ContextVar(name, ...)`: Make a variable.
+---- `name`: its name, as messages show it
+---- `...`: its default, where there is one
 ---@class saros.ContextVar : saros.Object
----@overload fun(name: string, ...?: any): saros.ContextVar
+---@overload fun(name: string, ...: any): saros.ContextVar
 saros.ContextVar = {}
 
 ---The variable's value in the current context. Mirrors `contextvars.ContextVar.get`.
@@ -787,8 +792,11 @@ function Hold:close() end
 
 ---A queue that gives the newest item first: `saros.LifoQueue(maxsize)`. Mirrors
 ---`asyncio.LifoQueue`.
+---
+---`saros.LifoQueue(maxsize)`: Make a queue.
+---- `maxsize`: how many items it may have; 0 or less for no bound; 0 by default
 ---@class saros.LifoQueue : saros.Queue
----@overload fun(...: any): saros.LifoQueue
+---@overload fun(maxsize?: number): saros.LifoQueue
 saros.LifoQueue = {}
 
 ---`saros.Lock()` makes one that nobody holds. It belongs to no task: any may release it.
@@ -832,8 +840,11 @@ function Object:extend(name) end
 ---A queue that gives the smallest item first: `saros.PriorityQueue(maxsize)`. Items are numbers,
 ---strings, objects with `__lt`, or lists such as `{priority, item}`, which are compared entry by
 ---entry as Python's tuples are. Mirrors `asyncio.PriorityQueue`.
+---
+---`saros.PriorityQueue(maxsize)`: Make a queue.
+---- `maxsize`: how many items it may have; 0 or less for no bound; 0 by default
 ---@class saros.PriorityQueue : saros.Queue
----@overload fun(...: any): saros.PriorityQueue
+---@overload fun(maxsize?: number): saros.PriorityQueue
 saros.PriorityQueue = {}
 
 ---A protocol for streams of bytes. Mirrors `asyncio.Protocol`.
@@ -853,7 +864,8 @@ function saros.Protocol:eof_received() end
 ---First in, first out. `saros.Queue(maxsize)` makes one. Items may be nil. Mirrors
 ---`asyncio.Queue`.
 ---
----`init`: Make a queue.
+---`saros.Queue(maxsize)`: Make a queue.
+---- `maxsize`: how many items it may have; 0 or less for no bound; 0 by default
 ---@class saros.Queue : saros.Object
 ---@field maxsize number How many items it may have; 0 or less for no bound.
 ---@overload fun(maxsize?: number): saros.Queue
@@ -943,7 +955,8 @@ function Runner:run(fn, ...) end
 
 ---What so many can hold at a time. Mirrors `asyncio.Semaphore`.
 ---
----`init`: Make a semaphore.
+---`saros.Semaphore(value)`: Make a semaphore.
+---- `value`: how many can hold it at a time; 1 by default
 ---@class saros.Semaphore : saros.Object
 ---@overload fun(value?: number): saros.Semaphore
 saros.Semaphore = {}

@@ -181,6 +181,9 @@ describe("docs/saros.lua", function()
       "---@class saros.open_connection.options\n---@field limit? integer",
       "---@class saros.OSError : saros.Error\n---@field code string",
       "---@overload fun(maxsize?: number): saros.Queue",
+      "---@overload fun(maxsize?: number): saros.LifoQueue",
+      "---@overload fun(name: string, ...: any): saros.ContextVar",
+      "---@overload fun(): saros.Event",
       "---@class saros.Task : saros.Future",
       "---@overload fun(handler: fun(reader: saros.StreamReader, writer: saros.StreamWriter), "
         .. "options: saros.start_server.options): saros.Server",

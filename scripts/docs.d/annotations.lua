@@ -40,23 +40,34 @@ local function heading(name, parent)
   return ("---@class saros.%s"):format(name) .. (parent and " : saros." .. parent or "")
 end
 
--- What calling the class takes is what `init` takes.
-local function add_constructor(self, class, there)
-  local init = class.methods.init
-  local takes_nothing = rawget(there.methods, "init") and not init
-  local own = init and Writer.split_fields(init.parameters)
-    or takes_nothing and {} or {{name = "...", type = "any"}}
-  local types = {}
-  for _, parameter in ipairs(own) do types[parameter.name] = self:type_of(parameter) end
-  local item = {results = {{{type = class.name}}}}
-  self:line("---@overload %s", self:signature(own, types, item))
+local ANYTHING = {parameters = {{name = "...", type = "any"}}}
+local NOTHING = {parameters = {}}
+
+-- What calling a class takes is what `init` takes, its own or that which it inherits. One that is
+-- not documented takes nothing; a class without may be extended by one that has its own.
+local function find_init(api, library, name)
+  while name do
+    local class, there = api.classes[name], library.classes[name]
+    if class and class.methods.init then return class.methods.init end
+    if there and rawget(there.methods, "init") then return NOTHING end
+    name = class and class.extends or there and there.parent
+  end
+  return ANYTHING
+end
+
+-- An overload has no place for what its parameters mean.
+local function describe_constructor(self, item, parameters, path)
+  self:line("---")
+  self:comment(("`%s(%s)`: %s"):format(path, Writer.names_of(parameters), item.text))
+  for _, parameter in ipairs(parameters) do
+    self:line("---- `%s`: %s", parameter.name, Writer.describe(parameter))
+  end
 end
 
 -- Metamethods are for the reader; LuaLS has no place for them.
-local function add_class_comment(self, class)
-  self:comment(class.text)
+local function describe_metamethods(self, class)
   for name, item in ordered.pairs(class.methods) do
-    if name:find("^__") or name == "init" then
+    if name:find("^__") then
       self:line("---")
       self:comment(("`%s`: %s"):format(name, item.text))
     end
@@ -73,11 +84,16 @@ local function add_methods(self, class, declared)
   end
 end
 
-local function add_class(self, class, there, path)
-  add_class_comment(self, class)
-  self:line(heading(class.name, class.extends or there.parent))
+local function add_class(self, class, parent, path, init)
+  local parameters, types = self:add_parameter_types(path and init.parameters or {}, class.name)
+  self:comment(class.text)
+  if path and init.text then describe_constructor(self, init, parameters, path) end
+  describe_metamethods(self, class)
+  self:line(heading(class.name, parent))
   add_fields(self, class.fields)
-  if path then add_constructor(self, class, there) end
+  if path then
+    self:line("---@overload %s", self:signature(parameters, types, {results = {{{type = class.name}}}}))
+  end
   self:line(path and "%s = {}" or "local %s = {}", path or class.name)
   self:line("")
   add_methods(self, class, path or class.name)
@@ -155,7 +171,10 @@ end
 local function add_classes(self, api, library)
   for name, class in ordered.pairs(api.classes) do
     local there = library.classes[name]
-    if there then add_class(self, class, there, library.paths[name]) end
+    if there then
+      local init = find_init(api, library, name)
+      add_class(self, class, class.extends or there.parent, library.paths[name], init)
+    end
   end
 end
 

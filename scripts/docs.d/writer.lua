@@ -27,6 +27,7 @@ end
 -- @tparam table parameter what is documented of it
 -- @treturn string
 function Writer.parameter_name(parameter)
+  if parameter.name == "..." then return "..." end
   local optional = parameter.optional or parameter.type and parameter.type:sub(1, 1) == "?"
   return parameter.name .. (optional and "?" or "")
 end
@@ -75,6 +76,22 @@ local function options_class(self, path, owner, fields)
   end
   self:line("")
   return name
+end
+
+--- Add the types of tables of options.
+-- @tparam {table,...} parameters what a function takes
+-- @tparam string path its name, for those of the types
+-- @treturn {table,...} its parameters proper
+-- @treturn table the type of each, by its name
+function Writer:add_parameter_types(parameters, path)
+  local own, fields = Writer.split_fields(parameters)
+  local types = {}
+  for _, parameter in ipairs(own) do
+    local of_this = fields[parameter.name]
+    types[parameter.name] = of_this and options_class(self, path, parameter.name, of_this)
+      or self:type_of(parameter)
+  end
+  return own, types
 end
 
 -- Alternatives are told apart by position alone.
@@ -138,28 +155,25 @@ local function overloads(self, own, types, item, self_type)
   end
 end
 
-local function names_of(parameters)
+--- The names of parameters, as a call has them.
+-- @tparam {table,...} parameters what a function takes
+-- @treturn string
+function Writer.names_of(parameters)
   local names = {}
   for i, parameter in ipairs(parameters) do names[i] = parameter.name end
   return table.concat(names, ", ")
 end
 
--- Writes the types of the tables of options, then the comment; returns the parameters.
+-- Adds the types of the tables of options, then the comment; returns the parameters.
 local function function_comment(self, item, path, self_type)
-  local own, fields = Writer.split_fields(item.parameters)
-  local types = {}
-  for _, parameter in ipairs(own) do
-    types[parameter.name] = fields[parameter.name]
-      and options_class(self, path, parameter.name, fields[parameter.name]) or self:type_of(parameter)
-  end
+  local own, types = self:add_parameter_types(item.parameters, path)
   self:comment(item.text)
   if item.raise then
     self:line("---")
     self:line("---Raises: %s", item.raise)
   end
   for _, parameter in ipairs(own) do
-    local name = parameter.name == "..." and "..." or Writer.parameter_name(parameter)
-    self:line("---@param %s %s %s", name, types[parameter.name], Writer.describe(parameter))
+    self:line("---@param %s %s %s", Writer.parameter_name(parameter), types[parameter.name], Writer.describe(parameter))
   end
   results(self, item.results)
   overloads(self, own, types, item, self_type)
@@ -173,7 +187,7 @@ end
 -- @tparam ?string self_type the type of `self`, for a method
 function Writer:add_function(item, path, declared, self_type)
   local own = function_comment(self, item, path, self_type)
-  self:line("function %s(%s) end", declared, names_of(own))
+  self:line("function %s(%s) end", declared, Writer.names_of(own))
   self:line("")
 end
 
