@@ -130,10 +130,13 @@ describe("scripts/docs #many", function()
       "---\n-- @treturn Gadget\n")
     edit(tree, "lua/saros/periodic.lua", "-- @tparam number interval seconds, more than 0\n", "-- @param interval\n")
     edit(tree, "lua/saros/logger.lua", "-- @tparam ?table new ", "-- @tparam ?table old ")
+    edit(tree, "lua/saros/streams.lua", "options.local_addr", "options.local_address")
     local outcome, complaints = check(tree)
     assert.equal("exit 1", outcome)
     assert_has(complaints, "Event:set has no description", "Event:set: the type 'Gadget' is unknown",
       "saros.periodic: the parameter 'interval' has no type",
+      "saros.open_connection: the option 'local_addr' is not documented",
+      "saros.open_connection: the option 'local_address' is documented, but not known",
       "saros.periodic: the parameter 'interval' has no description",
       "logger.set_logger: param and formal argument name mismatch: 'old' 'new'")
   end)

@@ -9,6 +9,7 @@ local comments = require "comments"
 local completeness = require "completeness"
 local files = require "files"
 local library = require "library"
+local options = require "options"
 local pages = require "pages"
 local quality = require "quality"
 local Problems = require "problems"
@@ -25,6 +26,7 @@ local function read_api(problems)
   local documented = api.sort(modules, there, problems)
   local types = Types.new(api.type_names(documented))
   completeness.check(documented, there, problems)
+  options.check(documented, there, problems)
   quality.check(documented, types, problems)
   if #problems > 0 then return nil end
   return documented, there, types
