@@ -158,7 +158,7 @@ describe("saros.as_completed", function()
     end)
   end)
 
-  it("serves 2,000 futures", function()
+  it("serves 2,000 futures #many", function()
     saros.run(function()
       local list, count = {}, 0
       for i = 1, 2000 do list[i] = saros.create_task(saros.sleep, 0, i) end

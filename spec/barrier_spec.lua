@@ -263,7 +263,7 @@ describe("saros.barrier", function()
     end)
   end)
 
-  it("serves 2,000 parties", function()
+  it("serves 2,000 parties #many", function()
     with_barrier(2000, function(barrier, trace)
       local expected = {}
       for i = 1, 2000 do expected[i] = i end

@@ -328,7 +328,7 @@ describe("saros.condition", function()
     end)
   end)
 
-  it("wakes 2,000 who wait, one after the other", function()
+  it("wakes 2,000 who wait, one after the other #many", function()
     local expected = {}
     for i = 1, 2000 do expected[i] = i end
     local trace = with_waiters(2000, function(condition, _, tasks)

@@ -559,7 +559,7 @@ describe("saros.context", function()
     assert.is_nil(next(weak))
   end)
 
-  it("keeps 500 variables apart", function()
+  it("keeps 500 variables apart #many", function()
     with_var(function()
       local vars = {}
       for i = 1, 500 do

@@ -441,7 +441,7 @@ describe("saros.queue", function()
       end)
     end)
 
-    it("sorts 2,000 items", function()
+    it("sorts 2,000 items #many", function()
       local queue = saros.PriorityQueue()
       for i = 1, 2000 do queue:put_nowait(i * 7919 % 2003) end
       local previous = -1
@@ -526,7 +526,7 @@ describe("saros.queue", function()
         end)
       end)
 
-      it("serves 2,000 getters in their order, whatever many of them are cancelled", function()
+      it("serves 2,000 getters in their order, whatever many of them are cancelled #many", function()
         saros.run(function()
           local queue, trace, tasks, expected = class(), {}, {}, {}
           for i = 1, 2000 do

@@ -173,6 +173,21 @@ describe("saros.semaphore", function()
     assert.same({1, 2, 3}, trace)
   end)
 
+  it("gives a place that is free to who came while another one was woken", function()
+    saros.run(function()
+      local semaphore, trace = saros.Semaphore(0), {}
+      local gate = saros.Event()
+      taker(semaphore, trace, "first", gate)
+      saros.sleep(0)
+      semaphore:release()
+      semaphore:release()
+      assert.is_true(semaphore:locked()) -- the one who was woken is still in the queue
+      semaphore:acquire()
+      assert.same({"first"}, trace)
+      assert.is_true(semaphore:locked())
+    end)
+  end)
+
   it("passes over a waiter that is cancelled, the first, one in the middle, the last", function()
     for i, expected in ipairs {{2, 3}, {1, 3}, {1, 2}} do
       local trace = with_waiters(function(semaphore, _, tasks)
@@ -250,7 +265,7 @@ describe("saros.semaphore", function()
     end)
   end)
 
-  it("serves 2,000 who wait in their order, whatever many of them are cancelled", function()
+  it("serves 2,000 who wait in their order, whatever many of them are cancelled #many", function()
     saros.run(function()
       local semaphore, trace, tasks, expected = saros.Semaphore(0), {}, {}, {}
       for i = 1, 2000 do tasks[i] = taker(semaphore, trace, i) end

@@ -667,7 +667,7 @@ describe("saros.task_group", function()
     end)
   end)
 
-  it("keeps 2,000 tasks, and cancels them all", function()
+  it("keeps 2,000 tasks, and cancels them all #many", function()
     saros.run(function()
       local cancelled = 0
       local texts = failures(function(group)

@@ -192,7 +192,7 @@ describe("saros.wait", function()
     end)
   end)
 
-  it("serves 2,000 futures", function()
+  it("serves 2,000 futures #many", function()
     saros.run(function()
       local list = {}
       for i = 1, 2000 do list[i] = saros.create_task(saros.sleep, 0, i) end

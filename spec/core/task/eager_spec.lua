@@ -408,7 +408,7 @@ describe("core.task.eager", function()
     end)
   end)
 
-  it("lets 2,000 of them wait for one lock in their order", function()
+  it("lets 2,000 of them wait for one lock in their order #many", function()
     run(function()
       local lock, order, tasks = saros.Lock(), {}, {}
       lock:acquire()

@@ -192,7 +192,7 @@ describe("core.task.wait_queue", function()
     assert.same(expected, trace)
   end)
 
-  it("does not grow while waiters come and go behind one that stays", function()
+  it("does not grow while waiters come and go behind one that stays #many", function()
     with_waiters(1, function(queue, trace, _, loop)
       -- Two come before one of them goes.
       local function come_and_go(times)
@@ -218,7 +218,7 @@ describe("core.task.wait_queue", function()
     end)
   end)
 
-  it("keeps its order when those in the middle leave and others come, whatever it knows of them", function()
+  it("keeps its order when those in the middle leave and others come, whatever it knows of them #many", function()
     -- The queue against a list, in a game whose moves are the same in every run.
     local loop, state = new_loop(), 4711
     local function random(n)
