@@ -6,7 +6,8 @@
 -- A block of ```lua is a whole program. The block of ```text that follows is its output, and it writes no
 -- errors. Its first line may be a comment with the name of its file: `-- greet.lua`. A block of ```console
 -- has commands, which begin with `$ `, each with what it writes to the terminal, errors included; the named
--- programs are in the folder in which they run. There, a line `...` stands for any lines.
+-- programs are in the folder in which they run. There, a line `...` stands for any lines, and `...` in a line for
+-- anything.
 
 local assert = require "luassert"
 local lfs = require "lfs"
@@ -102,6 +103,13 @@ function Page:commands()
   return list
 end
 
+-- Whether a line is as expected, where `...` stands for anything.
+local function is_line(expected, actual)
+  if actual == nil then return false end
+  local pattern = expected:gsub("%p", "%%%0"):gsub("%%%.%%%.%%%.", ".*")
+  return actual:find("^" .. pattern .. "$") ~= nil
+end
+
 -- Whether lines match from some point on, where `...` stands for any number of them.
 local function match_from(expected, i, actual, j)
   while expected[i] do
@@ -111,14 +119,14 @@ local function match_from(expected, i, actual, j)
       end
       return false
     end
-    if expected[i] ~= actual[j] then return false end
+    if not is_line(expected[i], actual[j]) then return false end
     i, j = i + 1, j + 1
   end
   return actual[j] == nil
 end
 
 --- Whether a text is as the page shows it.
--- @tparam string expected where a line `...` stands for any lines
+-- @tparam string expected where a line `...` stands for any lines, and `...` in a line for anything
 -- @tparam string actual
 -- @treturn boolean
 function page.matches(expected, actual)
