@@ -39,11 +39,19 @@ local function lines_of(text)
   return lines
 end
 
+--- Make a page.
+-- @tparam string path from the project's folder
+-- @tparam string text
+-- @treturn Page with the fields `path` and `text`
+function page.new(path, text)
+  return setmetatable({path = path, text = text}, Page)
+end
+
 --- Read a page.
 -- @tparam string path from the project's folder
--- @treturn Page with the fields `path` and `text`
+-- @treturn Page
 function page.read(path)
-  return setmetatable({path = path, text = read(path)}, Page)
+  return page.new(path, read(path))
 end
 
 --- The fenced blocks in order.
@@ -219,9 +227,12 @@ function Page:check_links()
   for target in self.text:gmatch("%]%(([^)]+)%)") do
     if not target:find("^%l+:") then
       local path, anchor = target:match("^([^#]*)#?(.*)$")
-      local file = path == "" and self.path or folder .. path
-      assert.truthy(lfs.attributes(file), target)
-      if anchor ~= "" then assert.truthy(anchors(read(file))[anchor], target) end
+      local file, text = folder .. path, self.text
+      if path ~= "" then
+        assert.truthy(lfs.attributes(file), target)
+        text = anchor ~= "" and read(file)
+      end
+      if anchor ~= "" then assert.truthy(anchors(text)[anchor], target) end
     end
     count = count + 1
   end
