@@ -171,7 +171,8 @@ end
 
 -- Runs a line of the shell in a folder.
 local function run_in(folder, line)
-  local script = ("cd '%s' && PATH=\"$PWD/bin:$PATH\" && %s"):format(folder.path, line)
+  -- Debug mode has more to say.
+  local script = ("unset SAROS_DEBUG; cd '%s' && PATH=\"$PWD/bin:$PATH\" && %s"):format(folder.path, line)
   return process.run(LIMIT, "env", "SAROS_LUA=" .. (os.getenv("SAROS_LUA") or "lua5.4"), "sh", "-c", script)
 end
 
