@@ -17,7 +17,9 @@ local twin = { saros = saros, untimed = false }
 local iteration = 0
 
 local function show(value)
-  if saros.is_error(value) then
+  if saros.is_error(value, saros.ExceptionGroup) then
+    return value.name .. show(value.errors)
+  elseif saros.is_error(value) then
     return value.name
   elseif math.type(value) == "float" then
     return string.format("%.6g", value)
