@@ -35,6 +35,9 @@ local FAMILIES = {
 -- The most that a program has of them.
 local HELPERS = 12
 
+-- What tasks wait for, beside futures and groups.
+local WAITED = { "event", "queue", "lock", "condition", "semaphore", "barrier" }
+
 local state
 local draw = {}
 
@@ -111,14 +114,19 @@ function draw.awaitable()
   return chance(50) and draw.task_above() or draw.one "future"
 end
 
-function draw.any_task()
+local function any_task()
   return chance(30) and draw.earlier "w" or draw.one "task"
 end
 
 -- Anything that has states, for operations that do not wait.
 function draw.reference()
   if #state.derived > 0 and chance(20) then return pick(state.derived) end
-  return chance(60) and draw.any_task() or draw.one "future"
+  return chance(60) and any_task() or draw.one "future"
+end
+
+function draw.anything()
+  if #state.groups > 0 and chance(30) then return pick(state.groups) end
+  return chance(50) and draw.reference() or draw.one(pick(WAITED))
 end
 
 -- A task of a few operations that no other task awaits. When there are enough, one of them again.

@@ -27,6 +27,7 @@ local function new_program(seed, kind)
     bodies = {},
     agenda = {},
     callbacks = {},
+    waits = {},
     spawned = {},
     timers = 0,
     calls = 0,
@@ -105,6 +106,31 @@ function Program:names(futures)
   local list = {}
   for i, future in ipairs(futures) do list[i] = by_future[future] end
   return list
+end
+
+-- Who waits for what, to cancel it in the very iteration in which it is woken.
+local Waiting = {}
+Waiting.__index = Waiting
+
+function Program:waiting(who, name)
+  local waiting = setmetatable({ program = self, who = who, name = name }, Waiting)
+  table.insert(self.waits, waiting)
+  return waiting
+end
+
+function Waiting:finish()
+  local waits = self.program.waits
+  for i, each in ipairs(waits) do
+    if each == self then table.remove(waits, i) end
+  end
+end
+
+Waiting.__close = Waiting.finish
+
+function Program:first_waiter(name)
+  for _, waiting in ipairs(self.waits) do
+    if waiting.name == name then return waiting.who end
+  end
 end
 
 -- Runs operations in order; a table of one value when one of them returned.

@@ -18,6 +18,26 @@ CALLS = 60
 PARTS = {"timeout": 1, "group": 1, "hold": 1, "try": 2}
 
 
+class Waiting:
+    """Who waits for what, to cancel it in the very iteration in which it is woken."""
+
+    def __init__(self, waits, who, name):
+        self.waits = waits
+        self.who = who
+        self.name = name
+
+    def __enter__(self):
+        self.waits.append(self)
+        return self
+
+    def finish(self):
+        if self in self.waits:
+            self.waits.remove(self)
+
+    def __exit__(self, *_):
+        self.finish()
+
+
 class Program:
     def __init__(self, seed):
         self.seed = seed
@@ -27,6 +47,7 @@ class Program:
         self.bodies = {}
         self.agenda = {}
         self.callbacks = {}
+        self.waits = []
         self.spawned = []
         self.timers = 0
         self.calls = 0
@@ -88,6 +109,12 @@ class Program:
         """The names of futures, in their order."""
         # A shield of what is done is the same future: it goes by the name that comes first.
         return [min(name for name, object in self.objects.items() if object is future) for future in futures]
+
+    def waiting(self, who, name=None):
+        return Waiting(self.waits, who, name)
+
+    def first_waiter(self, name):
+        return next((waiting.who for waiting in self.waits if waiting.name == name), None)
 
     async def run_block(self, who, block):
         """Runs operations in order; a list of one value when one of them returned."""

@@ -59,6 +59,12 @@ function quick.spawn(program, _, name)
   program:spawn(name)
 end
 
+-- Cancels the task that waits for something and came first.
+function quick.cancel_waiter(program, who, name)
+  local waiter = program:first_waiter(name)
+  if waiter then trace(who, "cancels", waiter, "which waits for", name, program.objects[waiter]:cancel()) end
+end
+
 function quick.state(program, _, name)
   program:state(name)
 end
@@ -136,7 +142,11 @@ for operation, wait in pairs(WAITS) do
     local thing = lookup(program, who, operation, name)
     if not thing then return end
     trace(label(who, operation, name, ...))
-    local result = wait(program, thing, ...)
+    local result
+    do
+      local _ <close> = program:waiting(who, name)
+      result = wait(program, thing, ...)
+    end
     trace(label(who, operation, name, ...), "gave", result)
   end
 end
@@ -172,6 +182,7 @@ function slow.wait_all(program, who, when, limit, ...)
   local list = members(program, { ... })
   if #list == 0 then return end
   trace(who, "waits", when, limit, ...)
+  local _ <close> = program:waiting(who, ...)
   local done, pending = saros.wait(list, options(program, limit, { return_when = saros[when] }))
   trace(who, "waited", program:names(done), program:names(pending))
 end
@@ -179,6 +190,7 @@ end
 function slow.completed(program, who, limit, ...)
   local list = members(program, { ... })
   trace(who, "expects", limit, ...)
+  local _ <close> = program:waiting(who, ...)
   for future in saros.as_completed(list, options(program, limit, {})) do
     local ok, result = pcall(future.await, future)
     if not ok and not saros.is_error(result, saros.ValueError) then error(result, 0) end
@@ -193,6 +205,8 @@ function blocks.timeout(program, who, delay, block)
 end
 
 function blocks.group(program, who, name, block)
+  -- Left after the group, which waits when its block has ended.
+  local _ <close> = program:waiting(who, name)
   local group <close> = saros.TaskGroup()
   program.objects[name] = group
   local result = program:run_block(who, block)
@@ -202,7 +216,9 @@ end
 
 function blocks.hold(program, who, name, block)
   trace(who, "enters", name)
+  local waiting <close> = program:waiting(who, name)
   local _ <close> = program.objects[name]:hold()
+  waiting:finish()
   trace(who, "holds", name)
   local result = program:run_block(who, block)
   trace(who, "leaves", name)

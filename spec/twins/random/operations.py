@@ -122,12 +122,19 @@ def shield(program, who, name, inner):
         program.objects[name] = asyncio.shield(thing)
 
 
+def cancel_waiter(program, who, name):
+    """Cancels the task that waits for something and came first."""
+    waiter = program.first_waiter(name)
+    if waiter is not None:
+        trace(who, "cancels", waiter, "which waits for", name, program.objects[waiter].cancel())
+
+
 QUICK = {operation: quick_method(operation, method) for operation, method in METHODS.items()} | {
     "spawn": lambda program, who, name: program.spawn(name),
     "state": lambda program, who, name: program.state(name),
     "stop": lambda program, who: program.loop.stop(),
     "raise": raise_error, "soon": soon, "later": later, "soon_in": soon_in, "var_reset": var_reset, "copy": copy,
-    "gather": gather, "shield": shield,
+    "gather": gather, "shield": shield, "cancel_waiter": cancel_waiter,
 }
 
 
@@ -161,7 +168,8 @@ def slow_wait(operation, start):
         if thing is None:
             return
         trace(label(who, operation, name, *words))
-        result = await start(program, thing, *words)
+        with program.waiting(who, name):
+            result = await start(program, thing, *words)
         trace(label(who, operation, name, *words), "gave", result)
 
     return run
@@ -198,19 +206,21 @@ async def wait_all(program, who, when, limit, *names):
     if not futures:
         return
     trace(who, "waits", when, limit, *names)
-    done, pending = await ordered.wait(
-        futures, timeout=timeout_of(program, limit), return_when=getattr(asyncio, when))
+    with program.waiting(who, *names[:1]):
+        done, pending = await ordered.wait(
+            futures, timeout=timeout_of(program, limit), return_when=getattr(asyncio, when))
     trace(who, "waited", program.names(done), program.names(pending))
 
 
 async def completed(program, who, limit, *names):
     futures = members(program, names)
     trace(who, "expects", limit, *names)
-    for each in ordered.as_completed(futures, timeout=timeout_of(program, limit)):
-        try:
-            trace(who, "expected", "got", await each)
-        except ValueError as error:
-            trace(who, "expected", "raised", error)
+    with program.waiting(who, *names[:1]):
+        for each in ordered.as_completed(futures, timeout=timeout_of(program, limit)):
+            try:
+                trace(who, "expected", "got", await each)
+            except ValueError as error:
+                trace(who, "expected", "raised", error)
     trace(who, "expects no more")
 
 
@@ -226,19 +236,22 @@ async def timeout(program, who, delay, block):
 
 
 async def group(program, who, name, block):
-    async with ordered.TaskGroup() as program.objects[name]:
-        result = await program.run_block(who, block)
-        trace(who, "leaves", name)
-        return result
+    with program.waiting(who, name):
+        async with ordered.TaskGroup() as program.objects[name]:
+            result = await program.run_block(who, block)
+            trace(who, "leaves", name)
+            return result
 
 
 async def hold(program, who, name, block):
     trace(who, "enters", name)
-    async with program.objects[name]:
-        trace(who, "holds", name)
-        result = await program.run_block(who, block)
-        trace(who, "leaves", name)
-        return result
+    with program.waiting(who, name) as waiting:
+        async with program.objects[name]:
+            waiting.finish()
+            trace(who, "holds", name)
+            result = await program.run_block(who, block)
+            trace(who, "leaves", name)
+            return result
 
 
 async def try_any(program, who, block, handler):

@@ -9,6 +9,7 @@
 --   draw.task_above()      a task that the one being written may wait for, or nil
 --   draw.awaitable()       a future that it may wait for
 --   draw.reference()       any future, for what does not wait
+--   draw.anything()        whatever a task may wait for
 --   draw.helper()          the name of a task with a few operations of its own
 --   draw.block(count, ...) operations, one level deeper, in which those named come more often
 --   draw.hold(kind, write) a block that holds something of a kind, and what `write` gets its name for
@@ -43,28 +44,37 @@ local function chance(percent)
   return math.random(100) <= percent
 end
 
--- What wakes a task, followed now and then by a cancellation that comes in the same iteration, before
--- the task that was woken has its turn.
-local function wakes(write)
-  return function(draw, ...)
-    write(draw, ...)
-    if chance(20) then draw.emit("cancel", draw.any_task()) end
+local function nothing() end
+
+-- What wakes who waits for something, which is cancelled in the same iteration now and then: after it
+-- was woken and before it has its turn, or before it would have been woken.
+local function wakes(operation, kind, words)
+  words = words or nothing
+  return function(draw, name)
+    name = name or draw.one(kind)
+    if chance(10) then draw.emit("cancel_waiter", name) end
+    draw.emit(operation, name, words(draw))
+    if chance(25) then draw.emit("cancel_waiter", name) end
   end
 end
+
+local function fresh_value(draw) return draw.fresh "v" end
+local function any_value(draw) return draw.value() end
 
 -- What makes a program interesting comes often, what ends or blurs it seldom.
 
 local quick, slow = family("basics", {
-  spawn = 2, helper = 5, cancel = 6, result = 4, fail = 2, state = 1, callback = 3, remove = 1, soon = 2, later = 2,
-  drop = 1, counts = 1, stop = 1, sleep = 8, yield = 8, await = 14, wait_for = 5, await_self = 1,
-  cancel_self = 2, uncancel = 1, timeout = 6, try = 24,
+  spawn = 2, helper = 5, cancel = 6, cancel_waiter = 4, result = 4, fail = 2, state = 1, callback = 3,
+  remove = 1, soon = 2, later = 2, drop = 1, counts = 1, stop = 1, sleep = 8, yield = 8, await = 14,
+  wait_for = 5, await_self = 1, cancel_self = 2, uncancel = 1, timeout = 6, try = 24,
 })
 
 function quick.spawn(draw) draw.emit("spawn", draw.one "task") end
 function quick.helper(draw) draw.emit("spawn", draw.helper()) end
 function quick.cancel(draw) draw.emit("cancel", draw.reference()) end
-quick.result = wakes(function(draw) draw.emit("result", draw.one "future", draw.fresh "v") end)
-quick.fail = wakes(function(draw) draw.emit("fail", draw.one "future", draw.fresh "v") end)
+quick.result = wakes("result", "future", fresh_value)
+quick.fail = wakes("fail", "future", fresh_value)
+function quick.cancel_waiter(draw) draw.emit("cancel_waiter", draw.anything()) end
 function quick.state(draw) draw.emit("state", draw.reference()) end
 function quick.callback(draw) draw.emit("callback", draw.reference(), draw.one "callback") end
 function quick.remove(draw) draw.emit("remove", draw.reference(), draw.one "callback") end
@@ -107,7 +117,7 @@ end
 
 quick, slow = family("events", { set = 3, clear = 1, wait = 4 })
 
-quick.set = wakes(function(draw) draw.emit("set", draw.one "event") end)
+quick.set = wakes("set", "event")
 function quick.clear(draw) draw.emit("clear", draw.one "event") end
 function slow.wait(draw) draw.emit("wait", draw.one "event") end
 
@@ -115,14 +125,18 @@ quick, slow = family("queues", {
   put_nowait = 3, get_nowait = 2, task_done = 2, size = 1, shutdown = 1, put = 5, get = 5, join = 2,
 })
 
-quick.put_nowait = wakes(function(draw) draw.emit("put_nowait", draw.one "queue", draw.value()) end)
-quick.get_nowait = wakes(function(draw) draw.emit("get_nowait", draw.one "queue") end)
-function quick.task_done(draw) draw.emit("task_done", draw.one "queue") end
+quick.put_nowait = wakes("put_nowait", "queue", any_value)
+quick.get_nowait = wakes("get_nowait", "queue")
+quick.task_done = wakes("task_done", "queue")
 function quick.size(draw) draw.emit("size", draw.one "queue") end
+
+local shut_down = wakes("shutdown", "queue", function() return pick { "immediate", "gently" } end)
+
 function quick.shutdown(draw)
   -- It ends all use of the queue, so most programs are left without.
-  if chance(40) then draw.emit("shutdown", draw.one "queue", pick { "immediate", "gently" }) end
+  if chance(40) then shut_down(draw) end
 end
+
 function slow.put(draw) draw.emit("put", draw.one "queue", draw.value()) end
 function slow.get(draw) draw.emit("get", draw.one "queue") end
 function slow.join(draw) draw.emit("join", draw.one "queue") end
@@ -182,16 +196,17 @@ quick, slow = family("locks", { lock_release = 1, lock_acquire = 4, lock_locked 
 
 -- In a callback a release is often an error, and in a scope it takes away what the scope holds.
 local function releases(kind)
-  return wakes(function(draw) draw.emit("release", draw.one(kind)) end)
+  return wakes("release", kind)
 end
 
 local function acquires(kind)
+  local release = releases(kind)
   return function(draw)
     local name = draw.one(kind)
     draw.emit("acquire", name)
     if chance(80) then
       draw.block(math.random(0, 2))
-      draw.emit("release", name)
+      release(draw, name)
     end
   end
 end
@@ -226,12 +241,12 @@ quick, slow = family("conditions", {
   notify = 1, condition_release = 1, bare_wait = 1, condition_wait = 16, condition_notify = 14, condition_hold = 4,
 })
 
-local function emit_notify(draw, name)
-  if chance(20) then
-    draw.emit("notify_all", name)
-  else
-    draw.emit("notify", name, pick { 0, 1, 1, 1, 2, 2, 3 })
-  end
+local notify_some = wakes("notify", "condition", function() return pick { 0, 1, 1, 1, 2, 2, 3 } end)
+local notify_all = wakes("notify_all", "condition")
+
+local function notify(draw, name)
+  local act = chance(20) and notify_all or notify_some
+  act(draw, name)
 end
 
 local function emit_wait(draw, name)
@@ -244,7 +259,7 @@ local function emit_wait(draw, name)
 end
 
 -- With the lock held by another, by nobody, or by the one who does it.
-quick.notify = wakes(function(draw) emit_notify(draw, draw.one "condition") end)
+quick.notify = notify
 quick.condition_release = releases "condition"
 function slow.bare_wait(draw) emit_wait(draw, draw.one "condition") end
 slow.condition_hold = holds("condition", "bare_wait", "notify")
@@ -261,7 +276,7 @@ local function held(act)
 end
 
 slow.condition_wait = held(emit_wait)
-slow.condition_notify = held(wakes(emit_notify))
+slow.condition_notify = held(notify)
 
 quick, slow = family("barriers", { barrier_state = 1, barrier_wait = 14, abort = 1, reset = 2 })
 
