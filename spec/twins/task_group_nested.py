@@ -29,7 +29,8 @@ async def main(loop):
                 outer.create_task(child("outer b", 6))
                 try:
                     async with TaskGroup() as inner:
-                        inner.create_task(child("inner a", inner_turns, RuntimeError("inner") if inner_turns < 50 else None))
+                        failure = RuntimeError("inner") if inner_turns < 50 else None
+                        inner.create_task(child("inner a", inner_turns, failure))
                         inner.create_task(child("inner b", 5))
                         await turns(body_turns)
                         trace("inner body ends")
