@@ -4,6 +4,7 @@
 
 #include "io/output.h"
 #include "io/reader.h"
+#include "loop/context.h"
 #include "loop/errors.h"
 
 /* After so many writes to a lost connection each further one is worth a warning, as in asyncio. */
@@ -399,12 +400,22 @@ static int transport_tostring(lua_State *L) {
   return 1;
 }
 
+/* As a callback does, the protocol runs in a copy of the context in which it was scheduled. */
+static void keep_context(lua_State *L, saros_transport_t *transport) {
+  saros_runtime_t *rt = saros__runtime(L);
+  if (!rt->has_context) return;
+  saros__context_push_copy(L, rt);
+  lua_setiuservalue(L, 1, SAROS_TRANSPORT_CONTEXT);
+  transport->has_context = true;
+}
+
 /* start_transport(transport, protocol, server or nil): schedules connection_made, then reads. */
 static int start_transport(lua_State *L) {
   saros_transport_t *transport = saros__check_transport(L, 1);
   lua_settop(L, 3);
   set_protocol(L, 1, 2);
   lua_setiuservalue(L, 1, SAROS_TRANSPORT_SERVER);
+  keep_context(L, transport);
   if (transport->connection) saros__connection_start(L, transport->connection);
   return 0;
 }

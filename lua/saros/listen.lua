@@ -55,7 +55,7 @@ end
 
 local function start(loop, listeners, options, make_accept)
   local server = Server(loop, listeners, options.backlog or BACKLOG)
-  server.accept = make_accept(server)
+  server.accept = core.bind_context(make_accept(server))
   if options.start_serving ~= false then
     local ok, failure = pcall(server.start_serving, server)
     if not ok then

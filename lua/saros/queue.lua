@@ -41,9 +41,9 @@ function Queue:_put(item)
 end
 
 function Queue:_get()
-  local first = self.first
-  local item = self.stored[first]
-  self.stored[first] = nil
+  local stored, first = self.stored, self.first
+  local item = stored[first]
+  stored[first] = nil
   -- Starting over with the last item keeps the indices small, where Lua's tables are arrays.
   self.first = self.size == 1 and 1 or first + 1
   return item
@@ -58,8 +58,9 @@ local function add(self, item)
   if self.is_shut_down then error(errors.QueueShutDown()) end
   self:_put(item)
   self.size = self.size + 1
-  if self.unfinished == 0 then self.finished:clear() end
-  self.unfinished = self.unfinished + 1
+  local unfinished = self.unfinished
+  if unfinished == 0 then self.finished:clear() end
+  self.unfinished = unfinished + 1
   wake(self.getters)
 end
 
@@ -93,7 +94,8 @@ end
 -- @raise `QueueShutDown` once the queue is shut down; `CancelledError`; `RuntimeError` on
 -- another loop than that of the first wait
 function Queue:put(item)
-  while is_full(self) do
+  local maxsize = self.maxsize
+  while maxsize > 0 and self.size >= maxsize do -- is_full, in place: this is hot
     if self.is_shut_down then error(errors.QueueShutDown()) end
     local ok, failure, woken = park(self.putters)
     if not ok then
