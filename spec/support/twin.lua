@@ -85,7 +85,8 @@ function twin.finish(ok, ...)
   return ...
 end
 
-local function on_error(_, context)
+--- Traces what reached the exception handler, and which fields came along.
+function twin.on_error(_, context)
   local fields = {}
   for _, key in ipairs { "task", "future", "handle" } do
     if context[key] ~= nil then fields[#fields + 1] = key end
@@ -128,7 +129,7 @@ function twin.new_loop()
   loop:set_debug(os.getenv("SAROS_TWIN") == "debug")
   -- A pause of the machine is no part of the trace.
   loop.slow_callback_duration = math.huge
-  loop:set_exception_handler(on_error)
+  loop:set_exception_handler(twin.on_error)
   loop.counting = loop:call_soon(count, loop)
   return loop
 end

@@ -64,6 +64,20 @@ local function main(loop)
   turns(4)
   trace("outer", outer:cancelled(), "inner", task:exception())
 
+  -- When nobody looks at it there either, it is reported.
+  loop:set_exception_handler(function(_, context) trace("reported", context.exception) end)
+  for when = 0, 4 do
+    task = loop:create_task(body, "f", 2, saros.ValueError("f"))
+    outer = saros.shield(task)
+    turns(when)
+    trace("cancel", outer:cancel(), "after", when, task:done())
+    turns(4)
+    trace("outer", outer:cancelled() or outer:exception())
+    task, outer = nil, nil
+    collectgarbage()
+  end
+  loop:set_exception_handler(twin.on_error)
+
   -- Inside is cancelled: outside is too.
   task = loop:create_task(body, "g", 9)
   waiting = loop:create_task(waits, task)

@@ -64,6 +64,18 @@ async def main(loop):
     await turns(4)
     trace("outer", outer.cancelled(), "inner", task.exception())
 
+    # When nobody looks at it there either, it is reported.
+    loop.set_exception_handler(lambda _, context: trace("reported", context["exception"]))
+    for when in range(5):
+        task = loop.create_task(body("f", 2, ValueError("f")))
+        outer = asyncio.shield(task)
+        await turns(when)
+        trace("cancel", outer.cancel(), "after", when, task.done())
+        await turns(4)
+        trace("outer", outer.cancelled() or outer.exception())
+        task = outer = None
+    loop.set_exception_handler(twin.on_error)
+
     # Inside is cancelled: outside is too.
     task = loop.create_task(body("g", 9))
     waiting = loop.create_task(waits(task))
