@@ -1,7 +1,9 @@
 """asyncio's operations on sets of futures, made to go in the order in which these were given or made.
 
-It is asyncio's own code that runs. A set of it has no order to compare with; here it gets one. And a
-task group counts cancellations from where it began, as the timeouts of 3.12 do.
+It is asyncio's own code that runs. A set of it has no order to compare with; here it gets one.
+
+A task group counts cancellations from where it began, as the timeouts of 3.12 do, and takes back the one
+that it has made, as it does since 3.13: before, only if that came while the body was running.
 """
 
 import asyncio
@@ -71,6 +73,14 @@ class TaskGroup(asyncio.TaskGroup):
         self._tasks = _InOrder()
         self._parent_task = _CountedFrom(self._parent_task)
         return self
+
+    async def __aexit__(self, *failure):
+        taken_back = self._parent_cancel_requested
+        try:
+            return await super().__aexit__(*failure)
+        finally:
+            if self._parent_cancel_requested and not taken_back:
+                self._parent_task.uncancel()
 
     def create_task(self, coroutine):
         try:

@@ -158,6 +158,19 @@ local function main(loop)
     trace("timeout inside", saros.current_task():cancelling())
   end
 
+  -- A group that was left with errors leaves nothing behind for the timeout around it.
+  local function group_before_sleep(body_turns)
+    local _ <close> = saros.timeout(20)
+    local ok, err = pcall(parent, failing, body_turns)
+    if not ok and not saros.is_error(err, saros.ExceptionGroup) then error(err, 0) end
+    trace("between", err)
+    saros.sleep(99)
+  end
+
+  for _, body_turns in ipairs { 0, 3, 9 } do
+    watch("group before", loop:create_task(group_before_sleep, body_turns))
+  end
+
   for _, children in ipairs { two, slow, failing, tough, fail_late } do
     for _, delay in ipairs { 2, 3, 5 } do
       trace("== timed", delay)

@@ -144,6 +144,18 @@ async def main(loop):
                 await asyncio.sleep(99)
         trace("timeout inside", me.cancelling())
 
+    # A group that was left with errors leaves nothing behind for the timeout around it.
+    async def group_before_sleep(body_turns):
+        async with timeout(20):
+            try:
+                await parent(failing, body_turns)
+            except ExceptionGroup as error:
+                trace("between", error)
+            await asyncio.sleep(99)
+
+    for body_turns in 0, 3, 9:
+        await watch("group before", loop.create_task(group_before_sleep(body_turns)))
+
     for children in two, slow, failing, tough, fail_late:
         for delay in 2, 3, 5:
             trace("== timed", delay)
