@@ -111,6 +111,21 @@ local function main(loop)
     join(tasks)
   end
 
+  -- Those who have left in vain leave nothing behind in the order of the others.
+  for gone = 1, 7 do
+    local names = {}
+    for i = 1, gone do names[i] = "gone" end
+    tasks = spawn(names)
+    for _, task in ipairs(tasks) do task:cancel() end
+    join(tasks)
+    tasks = spawn { "a", "b", "c", "d" }
+    for _ = 1, 4 do
+      notify(1)
+      turns(3)
+    end
+    join(tasks)
+  end
+
   -- Cancelled again and again while it waits for the lock.
   condition:acquire()
   tasks = { loop:create_task(waits, "p") }

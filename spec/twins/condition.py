@@ -97,6 +97,18 @@ async def main(loop):
         await notify(9)
         await join(tasks)
 
+    # Those who have left in vain leave nothing behind in the order of the others.
+    for gone in range(1, 8):
+        tasks = await spawn(*["gone"] * gone)
+        for task in tasks:
+            task.cancel()
+        await join(tasks)
+        tasks = await spawn("a", "b", "c", "d")
+        for _ in range(4):
+            await notify(1)
+            await turns(3)
+        await join(tasks)
+
     # Cancelled again and again while it waits for the lock.
     await condition.acquire()
     tasks = [loop.create_task(waits("p"))]

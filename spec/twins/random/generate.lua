@@ -29,7 +29,7 @@ local PREFIXES = {
 local FAMILIES = {
   { "events", 40 }, { "queues", 30 }, { "gathers", 40 }, { "shields", 30 }, { "waits", 30 },
   { "groups", 40 }, { "locks", 25 }, { "semaphores", 20 }, { "conditions", 25 }, { "barriers", 15 },
-  { "contexts", 20 },
+  { "contexts", 25 },
 }
 
 -- The most that a program has of them.
@@ -302,7 +302,8 @@ function generate.program(seed)
       -- A group needs tasks that nothing else has spawned.
       task = math.random(2, families.groups and 11 or 7), future = math.random(1, 6), callback = math.random(1, 3),
       event = math.random(1, 2), queue = math.random(1, 2), lock = math.random(1, 2),
-      condition = chance(30) and 2 or 1, semaphore = math.random(1, 2), barrier = 1, variable = math.random(1, 2),
+      condition = chance(30) and 2 or 1, semaphore = math.random(1, 2), barrier = 1,
+      variable = families.contexts and math.random(1, 2) or 0,
     },
   }
   draw.timed = chance(65)

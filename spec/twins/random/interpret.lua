@@ -24,6 +24,7 @@ local function new_program(seed, kind)
     loop = twin.new_loop(),
     objects = {},
     locks = {},
+    variables = {},
     bodies = {},
     agenda = {},
     callbacks = {},
@@ -58,7 +59,7 @@ function Program:spawn(name, create, owner)
 end
 
 function Program:body(name)
-  trace(name, "starts")
+  trace(name, "starts", self:values())
   local ok, result = pcall(self.run_block, self, name, self.bodies[name])
   if not ok then
     trace(name, "raises", result, saros.is_error(result, saros.ValueError) and result.message or nil)
@@ -74,7 +75,7 @@ function Program:callback(name)
   self.callbacks[name] = self.callbacks[name] or function()
     self.calls = self.calls + 1
     if self.calls > CALLS then return end
-    trace(name, "called")
+    trace(name, "called", self:values())
     self:run_quick(name, self.bodies[name])
   end
   return self.callbacks[name]
@@ -93,6 +94,13 @@ function Program:state(name)
     if err == nil then err = thing:result() end
     trace(name, "done", err)
   end
+end
+
+-- What the variables are in the current context.
+function Program:values()
+  local values = { n = #self.variables }
+  for i, name in ipairs(self.variables) do values[i] = self.objects[name]:get() end
+  return values
 end
 
 -- The names of futures, in their order.
@@ -216,6 +224,7 @@ local function declare(program, kind, name, words, lines)
   if make then
     program.objects[name] = make(program, table.unpack(words))
     if kind == "lock" or kind == "condition" then table.insert(program.locks, name) end
+    if kind == "variable" then table.insert(program.variables, name) end
   elseif kind == "at" then
     program.agenda[tonumber(name)] = read_block(lines)
   else

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 import twin
-from operations import BLOCKS, MAKE, QUICK, SLOW
+from operations import BLOCKS, MAKE, QUICK, SLOW, value_of
 from twin import trace
 
 # Iterations after which whatever still runs is cancelled, every few iterations anew.
@@ -44,6 +44,7 @@ class Program:
         self.loop = twin.new_loop()
         self.objects = {}
         self.locks = []
+        self.variables = []
         self.bodies = {}
         self.agenda = {}
         self.callbacks = {}
@@ -72,7 +73,7 @@ class Program:
         self.spawned.append(name)
 
     async def body(self, name):
-        trace(name, "starts")
+        trace(name, "starts", self.values())
         try:
             result = await self.run_block(name, self.bodies[name])
         except BaseException as error:
@@ -87,7 +88,7 @@ class Program:
             self.calls += 1
             if self.calls > CALLS:
                 return
-            trace(name, "called")
+            trace(name, "called", self.values())
             self.run_quick(name, self.bodies[name])
 
         # One object for each name, so that it can be removed again.
@@ -104,6 +105,10 @@ class Program:
         else:
             error = thing.exception()
             trace(name, "done", error if error else thing.result())
+
+    def values(self):
+        """What the variables are in the current context."""
+        return [value_of(self.objects[name]) for name in self.variables]
 
     def names(self, futures):
         """The names of futures, in their order."""
@@ -186,6 +191,8 @@ def declare(program, line, lines):
         program.objects[name] = MAKE[kind](program, *words)
         if kind in ("lock", "condition"):
             program.locks.append(name)
+        if kind == "variable":
+            program.variables.append(name)
     elif kind == "at":
         program.agenda[int(name)] = read_block(lines)
     else:

@@ -147,13 +147,13 @@ for operation, wait in pairs(WAITS) do
       local _ <close> = program:waiting(who, name)
       result = wait(program, thing, ...)
     end
-    trace(label(who, operation, name, ...), "gave", result)
+    trace(label(who, operation, name, ...), "gave", result, program:values())
   end
 end
 
 function slow.sleep(program, who, delay)
   saros.sleep(program:limit(delay))
-  trace(who, "slept", delay)
+  trace(who, "slept", delay, program:values())
 end
 
 slow["return"] = function(_, _, value)

@@ -25,7 +25,7 @@ def lookup(program, who, operation, name):
     return thing
 
 
-def var_get(_, variable):
+def value_of(variable):
     try:
         return variable.get()
     except LookupError:
@@ -58,7 +58,7 @@ METHODS = {
     "notify_all": lambda _, thing: thing.notify_all(),
     "barrier_state": lambda _, thing: [thing.n_waiting, thing.broken],
     "child": lambda program, thing, name: program.spawn(name, thing.create_task),
-    "var_get": var_get,
+    "var_get": lambda _, variable: value_of(variable),
     "var_set": var_set,
     "run_in": lambda program, thing, name: thing.run(program.callback(name)),
     "spawn_in": lambda program, thing, name: thing.run(program.spawn, name),
@@ -170,14 +170,14 @@ def slow_wait(operation, start):
         trace(label(who, operation, name, *words))
         with program.waiting(who, name):
             result = await start(program, thing, *words)
-        trace(label(who, operation, name, *words), "gave", result)
+        trace(label(who, operation, name, *words), "gave", result, program.values())
 
     return run
 
 
 async def sleep(program, who, delay):
     await asyncio.sleep(program.limit(delay))
-    trace(who, "slept", delay)
+    trace(who, "slept", delay, program.values())
 
 
 async def return_value(program, who, value):
