@@ -219,12 +219,22 @@ local function main(loop)
   see("main ends")
 end
 
+-- What the first callbacks set stays with them, although nothing has had a context before.
+local loop = twin.new_loop()
+for _, name in ipairs { "first", "second" } do
+  loop:call_soon(see, name)
+  loop:call_soon(var.set, var, "by " .. name)
+end
+loop:call_soon(loop.stop, loop)
+loop:run_forever()
+twin.close(loop)
+
 see("outside")
 var:set("outside")
 other:set("outside, too")
 twin.run(main)
 see("outside")
-local loop = twin.new_loop()
+loop = twin.new_loop()
 loop:call_soon(see, "callback")
 var:set("after scheduling")
 loop:call_soon(loop.stop, loop)

@@ -207,6 +207,15 @@ async def main(loop):
     await watch("users", asyncio.gather(user(), user()))
     see("main ends")
 
+# What the first callbacks set stays with them, although nothing has had a context before.
+loop = twin.new_loop()
+for name in "first", "second":
+    loop.call_soon(see, name)
+    loop.call_soon(var.set, "by " + name)
+loop.call_soon(loop.stop)
+loop.run_forever()
+twin.close(loop)
+
 see("outside")
 var.set("outside")
 other.set("outside, too")
