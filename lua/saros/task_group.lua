@@ -113,11 +113,14 @@ function TaskGroup:__close(failure)
   if self.base_error == nil and is_base_error(failure) then self.base_error = failure end
   local is_cancellation = is_error(failure, errors.CancelledError)
   local cancellation = is_cancellation and failure or nil
-  if self.parent_cancel_requested and self.parent:uncancel() <= self.parent_cancelling then
+  local is_taken_back = self.parent_cancel_requested
+  if is_taken_back and self.parent:uncancel() <= self.parent_cancelling then
     cancellation = nil -- it was the group's own
   end
   if failure ~= nil and not self.aborting then abort(self) end
   cancellation = wait_for_tasks(self) or cancellation
+  -- A task that failed while the parent waited here has cancelled it, too.
+  if self.parent_cancel_requested and not is_taken_back then self.parent:uncancel() end
   if self.base_error ~= nil then error(self.base_error, 0) end
   local list = self.errors
   if cancellation and #list == 0 then error(cancellation, 0) end
