@@ -1,3 +1,4 @@
+local core = require "saros.core"
 local saros = require "saros"
 local fds = require "spec.support.fds"
 local process = require "spec.support.process"
@@ -13,7 +14,13 @@ local function here()
   return debug.getinfo(2, "l").currentline
 end
 
--- A file that can be read after SOON, and the virtual deadline that would be missed if the clock jumped.
+-- What should jump must not wait for an hour when it does not.
+local function limited(loop)
+  core.set_limit(loop, 60, function() error(saros.KeyboardInterrupt("the loop waits in real time")) end)
+  return loop
+end
+
+-- A file that can be read after SOON.
 local function delayed_byte()
   return assert(io.popen(("sleep %g; printf x"):format(SOON)))
 end
@@ -26,7 +33,7 @@ describe("virtual_clock", function()
   local function run(main) return loop:run_until_complete(main) end
 
   before_each(function()
-    loop = VirtualClockLoop()
+    loop = limited(VirtualClockLoop())
     order = {}
   end)
   after_each(function() loop:close() end)
@@ -360,12 +367,9 @@ describe("virtual_clock", function()
   end)
 
   describe("a manual clock", function()
-    local manual
-
     before_each(function()
-      manual = VirtualClockLoop { manual = true }
       loop:close()
-      loop = manual
+      loop = limited(VirtualClockLoop { manual = true })
     end)
 
     it("moves by advance alone, which fires each timer at its own deadline", function()
@@ -559,7 +563,7 @@ describe("virtual_clock", function()
         end
       end
       loop:close()
-      loop = Mine("mine", { start = 50 })
+      loop = limited(Mine("mine", { start = 50 }))
       assert.equal("mine", loop.name)
       run(function()
         saros.sleep(0)
@@ -576,7 +580,7 @@ describe("virtual_clock", function()
       local Mine = VirtualClockLoop:extend("Mine")
       function Mine:time() return 1000 + VirtualClockLoop.time(self) / 3 end
       loop:close()
-      loop = Mine()
+      loop = limited(Mine())
       assert.equal(1000, loop:time())
       local due
       run(function()
@@ -593,7 +597,7 @@ describe("virtual_clock", function()
       local Mine = VirtualClockLoop:extend("Mine")
       function Mine:time() return 1000 + VirtualClockLoop.time(self) end
       loop:close()
-      loop = Mine { manual = true }
+      loop = limited(Mine { manual = true })
       for _, when in ipairs { 1001, 1002.5, 1004 } do loop:call_at(when, record_time, "timer") end
       loop:advance(3)
       assert.same({ "timer 1001.0", "timer 1002.5" }, order)

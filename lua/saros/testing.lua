@@ -60,7 +60,8 @@ end
 
 -- ---- one spec ----
 
--- fn, its loop, the contexts of the exception handler, and what has gone wrong.
+-- One call of a spec: its function and where that begins, its loop, the contexts that the
+-- exception handler was called with, the traceback of its own error.
 local Trial = {}
 Trial.__index = Trial
 
@@ -75,10 +76,16 @@ local function make_loop(options)
   return loop
 end
 
+-- Where a function of Lua begins; nil for other callables.
+local function find_place(fn)
+  local place = type(fn) == "function" and debug.getinfo(fn, "S")
+  return place and place.what ~= "C" and place or nil
+end
+
 local function start(fn, options)
   local self = setmetatable({
     fn = fn,
-    place = type(fn) == "function" and debug.getinfo(fn, "S") or nil,
+    place = find_place(fn),
     timeout = options.timeout or DEFAULT_TIMEOUT,
     contexts = {},
   }, Trial)
@@ -86,7 +93,9 @@ local function start(fn, options)
   self.outer_policy = policy.get_event_loop_policy()
   policy.set_event_loop_policy(VirtualClockPolicy {manual = options.manual, start = options.start})
   policy.set_event_loop(self.loop)
-  self.loop:set_exception_handler(function(_, context)
+  self.loop:set_exception_handler(function(loop, context)
+    -- A failed future that the collector is about to finalize is reported after the end.
+    if self.over then return loop:default_exception_handler(context) end
     self.contexts[#self.contexts + 1] = context
   end)
   return self
@@ -96,6 +105,7 @@ end
 function Trial:__close()
   policy.set_event_loop_policy(self.outer_policy)
   self.loop:close()
+  self.over = true
 end
 
 -- Call a function that runs the loop, for a limited real time. Returns what pcall does;

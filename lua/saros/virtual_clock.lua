@@ -74,7 +74,8 @@ end
 --- A loop on a virtual clock; to be extended like any loop class. A subclass that has an
 -- `init` of its own calls `VirtualClockLoop.init(self, options)` in it.
 --
--- `loop:time()` begins at 0. `loop:wall_time()` is virtual as well and moves with it.
+-- `loop:time()` begins at 0. `loop:wall_time()` is virtual as well and moves with it;
+-- `os.time`, `os.clock` and `saros.monotonic` are the machine's.
 -- @type VirtualClockLoop
 local VirtualClockLoop = EventLoop:extend("VirtualClockLoop")
 

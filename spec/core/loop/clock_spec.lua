@@ -11,6 +11,7 @@ describe("core.loop.clock", function()
 
   local function make(class, manual)
     loop = (class or EventLoop)()
+    core.set_limit(loop, 60, function() error(saros.KeyboardInterrupt("the loop waits in real time")) end)
     core.make_clock_virtual(loop, 0, manual, function() return "nothing can happen" end)
     return loop
   end
