@@ -259,6 +259,72 @@ describe("virtual_clock", function()
       end)
     end)
 
+    it("keeps the time that passed while a connection was open", function()
+      run(function()
+        local server <close> = saros.start_server(function(reader) reader:read() end, "127.0.0.1", 0)
+        local transport = loop:create_connection(function() return {} end, "127.0.0.1", server:sockets()[1].port)
+        saros.sleep(SOON)
+        transport:abort()
+        server:abort_clients()
+        server:close()
+        local open = loop:time()
+        server:wait_closed()
+        local closed = loop:time()
+        assert.is_true(closed >= open)
+        assert.is_true(closed >= SOON)
+        assert.equal(closed, loop:time())
+      end)
+    end)
+
+    it("sends what protocols write in the poll", function()
+      local rounds = 0
+      run(function()
+        local done = loop:create_future()
+        local server <close> = loop:create_server(function()
+          local echo = {}
+          function echo:connection_made(transport) self.transport = transport end
+          function echo:data_received(data) self.transport:write(data) end
+          return echo
+        end, "127.0.0.1", 0)
+        local client = {}
+        function client:connection_made(transport)
+          self.transport = transport
+          transport:write("ping")
+        end
+        function client:data_received(data)
+          rounds = rounds + 1
+          if rounds == 100 then return done:set_result() end
+          self.transport:write(data)
+        end
+        loop:create_connection(function() return client end, "127.0.0.1", server:sockets()[1].port)
+        saros.wait_for(done, 50)
+        client.transport:close()
+      end)
+      assert.equal(100, rounds)
+      assert.is_true(loop:time() < 50)
+    end)
+
+    it("ends the run when a protocol stops the loop, or an interrupt is raised in one", function()
+      local client = {}
+      function client.data_received(_, data)
+        if data == "stop" then loop:stop() else error(saros.KeyboardInterrupt(data)) end
+      end
+      local peer
+      run(function()
+        local server = loop:create_server(function()
+          return { connection_made = function(_, transport) peer = transport end }
+        end, "127.0.0.1", 0)
+        loop:create_connection(function() return client end, "127.0.0.1", server:sockets()[1].port)
+        while not peer do saros.sleep(0) end
+      end)
+      loop:call_later(3600, record, "timer")
+      peer:write("stop")
+      loop:run_forever()
+      peer:write("interrupt")
+      assert.equal("interrupt", raises(saros.KeyboardInterrupt, loop.run_forever, loop).message)
+      assert.same({}, order)
+    end)
+
     it("waits for a look-up", function()
       run(function()
         local addresses = saros.wait_for(loop.getaddrinfo, 3600, loop, "localhost", 80)
@@ -484,6 +550,13 @@ describe("virtual_clock", function()
         raises(saros.RuntimeError, other.advance, other, 1).message)
     end)
 
+    it("fires what is due without an advance", function()
+      loop:call_later(0, record_time, "no delay")
+      loop:call_at(-1, record_time, "past")
+      loop:run()
+      assert.same({ "past 0.0", "no delay 0.0" }, order)
+    end)
+
     it("waits for what is outstanding without moving", function()
       local file <close> = delayed_byte()
       loop:add_reader(file, function()
@@ -492,9 +565,10 @@ describe("virtual_clock", function()
         record_time("read")
         loop:stop()
       end)
-      loop:call_later(SOON / 100, record, "timer")
+      loop:call_later(1e-6, record, "timer")
       loop:run_forever()
       assert.same({ "read 0.0" }, order)
+      assert.is_true(loop:stats().iterations < 50) -- it does not turn meanwhile
     end)
 
     it("raises an error when nobody will ever move it", function()

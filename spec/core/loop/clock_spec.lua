@@ -1,4 +1,5 @@
 local core = require "saros.core"
+local fds = require "spec.support.fds"
 local raises = require "spec.support.raises"
 local saros = require "saros"
 
@@ -42,8 +43,9 @@ describe("core.loop.clock", function()
     local Mine = EventLoop:extend("Mine")
     local caught = 0
     function Mine:run_once()
-      local ok = pcall(EventLoop.run_once, self)
+      local ok, failure = pcall(EventLoop.run_once, self)
       if ok then return end
+      assert.equal("nothing can happen", failure.message)
       caught = caught + 1
       if caught == 3 then self:stop() end
     end
@@ -87,6 +89,22 @@ describe("core.loop.clock", function()
     assert.equal(1, loop:time())
     raises(saros.RuntimeError, loop.run_forever, loop)
     assert.is_false(arrived)
+  end)
+
+  it("does not leap in an advance while it follows real time", function()
+    make()
+    local reader, writer = fds.pipe()
+    loop:add_reader(reader, function() end)
+    local began = saros.monotonic()
+    assert.is_true(loop:time() >= 0)
+    while saros.monotonic() < began + 0.02 do end
+    core.begin_advance(loop, 0, function() loop:stop() end)
+    loop:run_forever()
+    assert.is_true(loop:time() >= 0.02)
+    assert.is_true(loop:time() <= saros.monotonic() - began)
+    loop:remove_reader(reader)
+    fds.close(reader)
+    fds.close(writer)
   end)
 
   it("reaches a deadline by an overridden time that is finer than its own", function()
