@@ -174,6 +174,15 @@ describe("virtual_clock", function()
     end)
   end)
 
+  it("lets an interrupt out before time moves", function()
+    core.set_interrupt_handler(loop, function() error(saros.KeyboardInterrupt("first")) end)
+    loop:call_later(3600, record, "timer")
+    loop:call_soon(function() assert(io.popen("kill -INT $PPID")):close() end)
+    assert.equal("first", raises(saros.KeyboardInterrupt, loop.run_forever, loop).message)
+    assert.equal(0, loop:time())
+    assert.same({}, order)
+  end)
+
   describe("the wall clock", function()
     it("moves with time from where the options say", function()
       local other <close> = VirtualClockLoop { start = 1e9 }
