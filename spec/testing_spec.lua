@@ -358,13 +358,13 @@ describe("testing", function()
     lazy_setup(function()
       -- Not the file in which this run counts.
       ended, output = process.run(60, "env", "-u", "SAROS_PROGRESS", os.getenv("SAROS_LUA") or "lua5.4",
-        "spec/support/busted.lua", "spec/support/failing_specs.lua")
+        "spec/support/busted.lua", "spec/support/failing.lua")
     end)
 
-    -- What busted says about one of spec/support/failing_specs.lua.
+    -- What busted says about one of spec/support/failing.lua.
     local function told_of(name)
       for part in (output .. "\n\n"):gmatch("(.-)\n\n") do
-        local kind, line, text = part:match("^(%a+) %-> spec/support/failing_specs.lua @ (%d+)\nfailing " .. name
+        local kind, line, text = part:match("^(%a+) %-> spec/support/failing.lua @ (%d+)\nfailing " .. name
           .. "\n(.*)$")
         if kind then return kind, math.tointeger(tonumber(line)), text end
       end
@@ -380,32 +380,32 @@ describe("testing", function()
     it("shows the difference of an assertion, and its line", function()
       local kind, line, text = told_of("<difference>")
       assert.equal("Failure", kind)
-      assert.matches("^spec/support/failing_specs.lua:" .. line + 2 .. ": Expected objects to be the same%.", text)
+      assert.matches("^spec/support/failing.lua:" .. line + 2 .. ": Expected objects to be the same%.", text)
       assert.matches("*[2] = {\n   *[1] = 3 } }", text, 1, true)
     end)
 
     it("shows other errors at their lines", function()
       local kind, line, text = told_of("<string>")
       assert.equal("Error", kind)
-      assert.equal("spec/support/failing_specs.lua:" .. line + 2 .. ": a string", text)
+      assert.equal("spec/support/failing.lua:" .. line + 2 .. ": a string", text)
       kind, line, text = told_of("<object>")
       assert.equal("Error", kind)
-      assert.equal("spec/support/failing_specs.lua:" .. line + 2 .. ": ValueError: an object", text)
+      assert.equal("spec/support/failing.lua:" .. line + 2 .. ": ValueError: an object", text)
     end)
 
     it("lets a spec be pending", function()
       local _, line, text = told_of("<pending>")
-      assert.equal("spec/support/failing_specs.lua:" .. line .. ": later", text)
+      assert.equal("spec/support/failing.lua:" .. line .. ": later", text)
     end)
 
     it("lists what is left at the line of the spec", function()
       local _, line, text = told_of("<left>")
       local pattern = ([[
-spec/support/failing_specs.lua:%d: LeftoverError: the spec left something behind
+spec/support/failing.lua:%d: LeftoverError: the spec left something behind
 1 task is still pending:
   sleeper
 1 timer is still set:
-  function <spec/support/failing_specs.lua:8>, due at 5.0
+  function <spec/support/failing.lua:8>, due at 5.0
 1 transport is still open:
   Transport: 0x? fd=? read=@ write=0 bytes, from 127.0.0.1:? to 127.0.0.1:?
 1 server still listens:
@@ -418,12 +418,12 @@ spec/support/failing_specs.lua:%d: LeftoverError: the spec left something behind
 
     it("names who waits when a spec would not end", function()
       local _, line, text = told_of("<hanging>")
-      assert.equal(("spec/support/failing_specs.lua:%d: RuntimeError: the loop waits for ever: nothing is ready, "
-        .. "timed or outstanding; 1 waiting task:\n  spec at spec/support/failing_specs.lua:%d")
+      assert.equal(("spec/support/failing.lua:%d: RuntimeError: the loop waits for ever: nothing is ready, "
+        .. "timed or outstanding; 1 waiting task:\n  spec at spec/support/failing.lua:%d")
         :format(line, line + 1), text)
       _, line, text = told_of("<endless>")
-      assert.equal(("spec/support/failing_specs.lua:%d: TimeoutError: the spec takes longer than 0.2 seconds of "
-        .. "real time\n  spec at spec/support/failing_specs.lua:%d"):format(line, line + 1), text)
+      assert.equal(("spec/support/failing.lua:%d: TimeoutError: the spec takes longer than 0.2 seconds of "
+        .. "real time\n  spec at spec/support/failing.lua:%d"):format(line, line + 1), text)
     end)
   end)
 
