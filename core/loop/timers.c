@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "structures/hints.h"
@@ -182,6 +183,7 @@ void saros__describe_timer(lua_State *L, saros_loop_t *loop, const saros_entry_t
 /* Sets the timer for the function at index 3 and the arguments above it; returns its handle. */
 static int set_timer(lua_State *L, saros_loop_t *loop, double when) {
   luaL_checkstack(L, 6, NULL);
+  saros__context_bind(L, loop->rt, 3);
   int nargs = pack(L);
   saros_timer_handle_t *handle = push_handle(L, loop, (saros_timer_ref_t){SAROS_NO_SLOT, 0}, when);
   lua_replace(L, 1);
@@ -247,7 +249,12 @@ static saros_timer_handle_t *check_handle(lua_State *L) {
   return handle;
 }
 
-/*** Cancels the timer: its callback will not run.
+/*** A callback that was scheduled for later: what `call_later` and `call_at` return.
+ * Mirrors `asyncio.TimerHandle`.
+ * @type TimerHandle
+ */
+
+/*** Cancels the timer: its callback will not run. Mirrors `asyncio.TimerHandle.cancel`.
  * @function TimerHandle:cancel
  */
 static int timer_cancel(lua_State *L) {
@@ -264,6 +271,7 @@ static int timer_cancel(lua_State *L) {
 }
 
 /*** Tells whether the timer was cancelled; true also after it fired.
+ * Mirrors `asyncio.TimerHandle.cancelled`.
  * @function TimerHandle:cancelled
  * @treturn boolean
  */
@@ -272,7 +280,7 @@ static int timer_cancelled(lua_State *L) {
   return 1;
 }
 
-/*** The timer's deadline.
+/*** The timer's deadline. Mirrors `asyncio.TimerHandle.when`.
  * @function TimerHandle:when
  * @treturn number seconds, by `loop:time()`
  */
