@@ -36,8 +36,10 @@ local DEFAULT_TIMEOUT = 60
 -- How many iterations what a spec has set going may take to come to its end.
 local MAX_TURNS = 1000
 
---- What `async` raises when a spec leaves something behind; its field `leftovers` is a
--- table of lists of texts: `tasks` `timers` `transports` `servers` `descriptors` `errors`.
+--- What a spec of `async` raises when it leaves something behind.
+-- @table LeftoverError
+-- @tfield table leftovers lists of texts under `tasks` `timers` `transports` `servers`
+-- `descriptors` `errors`
 local LeftoverError = errors.Error:extend("LeftoverError")
 
 -- ---- where a failure is ----
@@ -220,11 +222,14 @@ end
 -- exception handler, unless `fn` has set one of its own. In debug mode it tells where
 -- tasks were created. Whatever is left is ended: tasks are cancelled, the loop is closed.
 -- @tparam function fn any callable
--- @tparam ?table options `manual` and `start`: the loop's, see `VirtualClockLoop`;
--- `debug`: a boolean for its debug mode; `timeout`: how many seconds of real time the
--- spec may take, by default 60, whatever its clock says: code that never waits is not
--- interrupted; `loop_factory`: what makes the loop, called with a table of `manual` and
--- `start`: a subclass of `VirtualClockLoop`
+-- @tparam ?table options how to run it
+-- @tparam[opt=false] boolean options.manual as of `VirtualClockLoop`
+-- @tparam[opt=946684800] number options.start as of `VirtualClockLoop`
+-- @tparam ?boolean options.debug the loop's debug mode
+-- @tparam[opt=60] number options.timeout how many seconds of real time the spec may take,
+-- whatever its clock says; code that never waits is not interrupted
+-- @tparam ?function options.loop_factory what makes the loop, such as a subclass of
+-- `VirtualClockLoop`; called with a table of `manual` and `start`
 -- @treturn function its arguments are those of `fn`, and so are its results. It raises the
 -- error of `fn`, the same value; else `LeftoverError`, `TimeoutError`, or `RuntimeError`
 -- when the spec would wait for ever, or a loop is running
@@ -242,7 +247,7 @@ end
 --- As `saros.run`, on a loop with a virtual clock.
 -- @tparam function main any callable
 -- @param ... its arguments
--- @return all its results
+-- @treturn any ... all its results
 -- @raise as `saros.run`; `RuntimeError` when the program would wait for ever
 function testing.run(main, ...)
   check.callable(main, 1, "run")

@@ -7,7 +7,6 @@
 -- and signal handlers are not outstanding. When nothing is ready, timed, or outstanding,
 -- waiting would last for ever: the loop raises a `RuntimeError` that names the tasks.
 -- @module saros.virtual_clock
--- @local
 
 local core = require "saros.core"
 local check = require "saros.check"
@@ -77,12 +76,14 @@ end
 -- `loop:time()` begins at 0. `loop:wall_time()` is virtual as well and moves with it;
 -- `os.time`, `os.clock` and `saros.monotonic` are the machine's.
 -- @type VirtualClockLoop
+-- @extends EventLoop
 local VirtualClockLoop = EventLoop:extend("VirtualClockLoop")
 
 --- What calling the class does: `VirtualClockLoop(options)`.
--- @tparam ?table options `manual`: true for a clock that moves by `advance` alone;
--- `start`: what the wall clock shows at first, in seconds since the epoch, by default
--- 946684800, which is 2000-01-01T00:00:00Z
+-- @tparam ?table options how the clock goes
+-- @tparam[opt=false] boolean options.manual true for a clock that moves by `advance` alone
+-- @tparam[opt=946684800] number options.start what the wall clock shows at first, in
+-- seconds since the epoch; by default it is 2000-01-01T00:00:00Z
 -- @raise `bad argument`; `ValueError` for an unknown option and for a start that is not
 -- finite
 function VirtualClockLoop:init(options)
@@ -91,9 +92,9 @@ function VirtualClockLoop:init(options)
   core.make_clock_virtual(self, start, options.manual or false, describe_deadlock)
 end
 
---- Step the wall clock, as an administrator or a daylight saving bug would: `loop:time()`
--- and the timers do not notice.
--- @tparam number seconds since the epoch
+--- Step the wall clock, as an administrator does: `loop:time()` and the timers do not
+-- notice.
+-- @tparam number seconds what it shows from now on, in seconds since the epoch
 -- @raise `bad argument`; `ValueError` for what is not finite; `RuntimeError` if the loop
 -- is closed
 function VirtualClockLoop:set_wall_time(seconds)
@@ -158,10 +159,13 @@ end
 --- A policy that makes such loops, so that `saros.run` runs on a virtual clock:
 -- `saros.set_event_loop_policy(testing.VirtualClockPolicy())`.
 -- @type VirtualClockPolicy
+-- @extends EventLoopPolicy
 local VirtualClockPolicy = policy.EventLoopPolicy:extend("VirtualClockPolicy")
 
 --- What calling the class does: `VirtualClockPolicy(options)`.
--- @tparam ?table options those of `VirtualClockLoop`
+-- @tparam ?table options those of the loops
+-- @tparam[opt=false] boolean options.manual as of `VirtualClockLoop`
+-- @tparam[opt=946684800] number options.start as of `VirtualClockLoop`
 -- @raise as `VirtualClockLoop`
 function VirtualClockPolicy:init(options)
   options = check.options(options, OPTIONS, 1, "VirtualClockPolicy")
