@@ -44,6 +44,25 @@ describe("saros.wait_queue", function()
     end)
   end)
 
+  it("tells whether anybody is in it", function()
+    assert.is_true(WaitQueue.new({}):is_empty())
+    with_waiters(2, function(queue)
+      assert.is_false(queue:is_empty())
+      queue:wake_next()
+      assert.is_false(queue:is_empty())
+      queue:wake_next()
+      assert.is_true(queue:is_empty())
+    end)
+  end)
+
+  it("tells the loop without binding its owner to it", function()
+    local queue = WaitQueue.new({})
+    raises(saros.RuntimeError, queue.check_loop, queue)
+    for _ = 1, 2 do
+      saros.run(function() assert.equal(saros.get_running_loop(), queue:check_loop()) end)
+    end
+  end)
+
   it("passes over those who were cancelled, wherever they stand", function()
     local order = with_waiters(5, function(queue, tasks)
       tasks[1]:cancel()

@@ -45,6 +45,7 @@ local FIELDS = {
 
   Event = "saros.event",
   Queue = "saros.queue",
+  RateLimiter = "saros.rate_limiter",
   periodic = "saros.periodic",
   timeout = "saros.timeout",
   timeout_at = "saros.timeout",

@@ -27,17 +27,24 @@ function WaitQueue.new(owner)
   return setmetatable({owner = owner, waiters = {}, first = 1, last = 0}, WaitQueue)
 end
 
-local function owner_loop(self)
+--- The running loop, if the owner may be used on it.
+-- @treturn EventLoop
+-- @raise `RuntimeError` outside a loop, and on another loop than that of the first wait
+function WaitQueue:check_loop()
   local loop = need_loop()
   local owner = self.owner
   local bound = owner.loop
-  if bound == nil then
-    owner.loop = loop
-  elseif bound ~= loop then
+  if bound ~= nil and bound ~= loop then
     local message = "this %s is bound to a different event loop"
     error(core.errors.RuntimeError(message:format(check.type_name(owner))))
   end
   return loop
+end
+
+--- Whether nobody is in the queue. Who was cancelled still is, until its turn comes.
+-- @treturn boolean
+function WaitQueue:is_empty()
+  return self.last == 0
 end
 
 local function remove(self, index)
@@ -60,7 +67,9 @@ end
 -- @return the error to raise
 -- @treturn boolean whether it had been woken as well, before the error came
 function WaitQueue:park()
-  local future = owner_loop(self):create_future()
+  local loop = self:check_loop()
+  self.owner.loop = loop
+  local future = loop:create_future()
   local waiters = self.waiters
   local index = self.last + 1
   self.last = index
