@@ -43,6 +43,7 @@ local FIELDS = {
   Runner = "saros.runner",
   run = "saros.runner",
 
+  CircuitBreaker = "saros.circuit_breaker",
   Event = "saros.event",
   Queue = "saros.queue",
   RateLimiter = "saros.rate_limiter",
