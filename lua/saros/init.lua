@@ -47,6 +47,7 @@ local FIELDS = {
   Event = "saros.event",
   Queue = "saros.queue",
   RateLimiter = "saros.rate_limiter",
+  map = "saros.map",
   periodic = "saros.periodic",
   timeout = "saros.timeout",
   timeout_at = "saros.timeout",
