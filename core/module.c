@@ -5,6 +5,7 @@
 
 #include "io/io.h"
 #include "loop/class.h"
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "loop/interrupt.h"
@@ -14,10 +15,12 @@
 #include "loop/timers.h"
 #include "loop/watcher.h"
 #include "task/awaitable.h"
+#include "task/context.h"
 #include "task/gather.h"
 #include "task/script.h"
 #include "task/sleep.h"
 #include "task/task.h"
+#include "task/wait_queue.h"
 
 #if defined(__GNUC__)
 #define SAROS_EXPORT __attribute__((visibility("default")))
@@ -103,6 +106,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__set_functions(L, rt, functions);
   saros__errors_open(L, rt);
   lua_setfield(L, -2, "errors");
+  saros__context_open(L, rt);
   saros__handle_open(L, rt);
   saros__timers_open(L, rt);
   saros__future_open(L, rt);
@@ -111,7 +115,9 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__interrupt_open(L, rt);
   saros__awaitable_functions(L, rt);
   saros__sleep_functions(L, rt);
+  saros__context_functions(L, rt);
   saros__gather_functions(L, rt);
+  saros__wait_queue_functions(L, rt);
   saros__script_functions(L, rt);
   saros__io_open(L, rt);
   open_loop_class(L, rt);

@@ -138,6 +138,46 @@ describe("saros.map", function()
     end)
   end)
 
+  it("gives each item a copy of the caller's context", function()
+    saros.run(function()
+      local var = saros.ContextVar("var", "none")
+      local function exchange(i)
+        local before = var:get()
+        var:set("item " .. i)
+        saros.sleep(0)
+        return before
+      end
+      assert.same({"none", "none", "none", n = 3}, saros.map(exchange, {1, 2, 3}, {limit = 1}))
+      assert.equal("none", var:get())
+      var:set("caller")
+      assert.same({"caller", "caller", "caller", n = 3}, saros.map(exchange, {1, 2, 3}, {limit = 2}))
+      assert.equal("caller", var:get())
+    end)
+  end)
+
+  it("works with tasks that begin at once", function()
+    saros.run(function()
+      saros.get_running_loop():set_task_factory(saros.eager_task_factory)
+      local items, active, most = {}, 0, 0
+      for i = 1, 200 do items[i] = i end
+      local results = saros.map(function(i)
+        active = active + 1
+        most = math.max(most, active)
+        if i % 3 == 0 then saros.sleep(0) end
+        active = active - 1
+        return -i
+      end, items, {limit = 4})
+      for i = 1, 200 do assert.equal(-i, results[i]) end
+      assert.is_true(most <= 4)
+      local begun = 0
+      raises(saros.OSError, saros.map, function()
+        begun = begun + 1
+        error(saros.OSError("down"))
+      end, {1, 2})
+      assert.equal(1, begun)
+    end)
+  end)
+
   describe("when an item fails", function()
     it("cancels the rest, awaits them, and raises the same value", function()
       local object = saros.ValueError("mine")

@@ -1,5 +1,6 @@
 #include "loop/handle.h"
 
+#include "loop/context.h"
 #include "loop/errors.h"
 
 /* The top bit of `sequence` says that the handle was cancelled: handles are made by the
@@ -83,6 +84,8 @@ void saros__schedule_call(lua_State *L, saros_loop_t *loop, int n) {
     return;
   }
   luaL_checkstack(L, 4, NULL);
+  /* The method would bind it to the context of whoever schedules it. */
+  if (loop->rt->has_context) saros__context_bind_empty(L, loop->rt, -n);
   saros__push_loop(L, loop);
   lua_getfield(L, -1, "call_soon");
   lua_insert(L, -n - 2);
@@ -98,19 +101,20 @@ void saros__push_handle(lua_State *L, saros_loop_t *loop, uint64_t sequence) {
 }
 
 void saros__push_function_name(lua_State *L, int index) {
-  index = lua_absindex(L, index);
-  if (lua_type(L, index) != LUA_TFUNCTION) {
-    luaL_tolstring(L, index, NULL);
-    return;
-  }
-  lua_Debug ar;
   lua_pushvalue(L, index);
-  lua_getinfo(L, ">S", &ar);
+  saros__context_unbind(L, -1);
+  index = lua_gettop(L);
+  lua_Debug ar = {.what = "C"};
+  if (lua_type(L, index) == LUA_TFUNCTION) {
+    lua_pushvalue(L, index);
+    lua_getinfo(L, ">S", &ar);
+  }
   if (*ar.what == 'C') {
     luaL_tolstring(L, index, NULL);
   } else {
     lua_pushfstring(L, "function <%s:%d>", ar.short_src, ar.linedefined);
   }
+  lua_remove(L, index);
 }
 
 void saros__describe_callback(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry,
@@ -139,6 +143,7 @@ void saros__describe_callback(lua_State *L, saros_loop_t *loop, const saros_entr
 static int loop_call_soon(lua_State *L) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
   saros__check_callable(L, 2);
+  saros__context_bind(L, loop->rt, 2);
   int n = saros__pack_arguments(L, loop->rt, lua_gettop(L) - 1);
   /* The allocations come first: after them nothing can fail, and no finalizer can run between. */
   saros__push_handle(L, loop, 0);

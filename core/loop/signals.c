@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "loop/interrupt.h"
@@ -158,6 +159,7 @@ static int loop_add_signal_handler(lua_State *L) {
   if (signum == SIGKILL || signum == SIGSTOP) {
     return saros__raise(L, loop->rt, "RuntimeError", "signal %d cannot be caught", signum);
   }
+  saros__context_bind(L, loop->rt, 3);
   saros__pack_call(L, 3);
   saros_signal_t *handler = *find(loop, signum);
   if (handler) {

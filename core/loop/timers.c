@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "structures/hints.h"
@@ -182,6 +183,7 @@ void saros__describe_timer(lua_State *L, saros_loop_t *loop, const saros_entry_t
 /* Sets the timer for the function at index 3 and the arguments above it; returns its handle. */
 static int set_timer(lua_State *L, saros_loop_t *loop, double when) {
   luaL_checkstack(L, 6, NULL);
+  saros__context_bind(L, loop->rt, 3);
   int nargs = pack(L);
   saros_timer_handle_t *handle = push_handle(L, loop, (saros_timer_ref_t){SAROS_NO_SLOT, 0}, when);
   lua_replace(L, 1);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 
@@ -119,6 +120,7 @@ static int watch(lua_State *L, int event) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
   int fd = saros__check_fd(L, loop->rt, 2);
   saros__check_callable(L, 3);
+  saros__context_bind(L, loop->rt, 3);
   saros__pack_call(L, 3);
   lua_newtable(L); /* 4: a new watcher's calls; made first, as it may fail */
   saros_watcher_t **link = find(loop, fd);

@@ -2,6 +2,9 @@
 
 #include "loop/errors.h"
 
+/* Lua refuses a C stack of 200 calls; each task in a task takes three, and the program needs some. */
+enum { MAX_EAGER_DEPTH = 40 };
+
 static bool has_await(lua_State *L, int index) {
   if (luaL_getmetafield(L, index, "__await") == LUA_TNIL) return false;
   lua_pop(L, 1);
@@ -74,6 +77,12 @@ static int task_ensure_future(lua_State *L) {
  */
 static int task_isfuture(lua_State *L) {
   lua_pushboolean(L, saros__test_future(L, 1) != NULL);
+  return 1;
+}
+
+/* has_failed(future): whether it has an error, which may be nil. */
+static int task_has_failed(lua_State *L) {
+  lua_pushboolean(L, saros__check_future(L, 1)->state == SAROS_FAILED);
   return 1;
 }
 
@@ -163,11 +172,30 @@ static int loop_get_task_factory(lua_State *L) {
   return 1;
 }
 
-/* Makes a task as if there were no factory: what a factory calls. */
-static int plain_task(lua_State *L) {
+/*** A task factory that runs a task's first step at once, inside `create_task`: a function that does not
+ * wait is done when it returns. `loop:set_task_factory(saros.eager_task_factory)`. On a loop that does not run,
+ * and deep inside tasks that were started this way, the first step is scheduled as usual. Mirrors
+ * `asyncio.eager_task_factory` of Python 3.12.
+ * @function eager_task_factory
+ * @tparam EventLoop loop
+ * @tparam function fn
+ * @param[opt] ... its arguments
+ * @treturn Task
+ * @raise RuntimeError if the loop is closed
+ */
+static int eager_task_factory(lua_State *L) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
+  saros_runtime_t *rt = loop->rt;
   saros__check_callable(L, 2);
-  saros__task_new(L, loop, 2);
+  if (rt->running != loop || rt->eager_depth >= MAX_EAGER_DEPTH) {
+    saros__task_new(L, loop, 2);
+    return 1;
+  }
+  saros_task_t *task = saros__task_new_unscheduled(L, loop, 2);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  rt->eager_depth++;
+  saros__task_step(L, loop, task);
+  rt->eager_depth--;
   return 1;
 }
 
@@ -269,8 +297,9 @@ static const luaL_Reg functions[] = {{"create_task", task_create_task},
                                      {"all_tasks", task_all_tasks},
                                      {"await", task_await},
                                      {"isfuture", task_isfuture},
+                                     {"has_failed", task_has_failed},
                                      {"ensure_future", task_ensure_future},
-                                     {"plain_task", plain_task},
+                                     {"eager_task_factory", eager_task_factory},
                                      {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"create_task", loop_create_task},

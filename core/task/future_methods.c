@@ -1,3 +1,4 @@
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "task/future.h"
@@ -114,6 +115,7 @@ static int future_add_done_callback(lua_State *L) {
   saros_future_t *future = saros__check_future(L, 1);
   saros__check_callable(L, 2);
   lua_settop(L, 2);
+  saros__context_bind(L, saros__runtime(L), 2);
   saros_loop_t *loop = saros__future_loop(future);
   if (saros__future_done(future)) {
     if (!loop || loop->closed) return saros__raise(L, saros__runtime(L), "RuntimeError", "Event loop is closed");
@@ -144,6 +146,7 @@ static int future_remove_done_callback(lua_State *L) {
     saros__future_extras(L, 1, future);
     for (lua_Integer key = 1; key <= future->last_callback; key++) {
       lua_rawgeti(L, 3, key);
+      saros__context_unbind(L, -1);
       if (lua_rawequal(L, 2, -1)) {
         removed += saros__future_remove_waiter(future, saros__wake_callback, (void *)(uintptr_t)key);
         lua_pushnil(L);
@@ -151,6 +154,7 @@ static int future_remove_done_callback(lua_State *L) {
       }
       lua_settop(L, 3);
     }
+    if (future->waiter_count == 0) future->last_callback = 0; /* no key is in use */
   }
   lua_pushinteger(L, removed);
   return 1;

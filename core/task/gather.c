@@ -366,7 +366,19 @@ static int task_gather(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"gather", task_gather}, {NULL, NULL}};
+/*** What stands for a raised value in a list of errors; private.
+ * @function wrap_error
+ * @param value
+ * @treturn Error the value, if it is an error object
+ */
+static int wrap_error(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  wrap_value(L, saros__runtime(L));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"gather", task_gather}, {"wrap_error", wrap_error}, {NULL, NULL}};
 
 void saros__gather_functions(lua_State *L, saros_runtime_t *rt) {
   saros__set_functions(L, rt, functions);

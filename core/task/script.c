@@ -1,6 +1,7 @@
 #include "task/script.h"
 
 #include "loop/errors.h"
+#include "loop/context.h"
 #include "loop/interrupt.h"
 
 /* Something needs a loop, on whatever coroutine of the script: see script.h. */
@@ -55,6 +56,7 @@ static int go_on(lua_State *L) {
 static int run_adopted(lua_State *L, saros_runtime_t *rt, int status, int values) {
   saros_script_return_t back = {rt->running, status, values};
   rt->current = NULL;
+  saros__context_clear(rt);
   lua_pushcfunction(L, go_on);
   lua_pushlightuserdata(L, &back);
   saros__push_loop(L, back.loop);

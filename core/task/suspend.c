@@ -55,10 +55,17 @@ static int raise_cancelled(lua_State *L, saros_task_t *task) {
   return lua_error(L);
 }
 
-void saros__task_resumed(lua_State *L, saros_runtime_t *rt) {
+bool saros__task_goes_on(lua_State *L, saros_runtime_t *rt) {
   saros_task_t *task = resumed_task(L, rt);
-  if (task->must_cancel || task->wait == SAROS_WAIT_CANCELLED) raise_cancelled(L, task);
+  bool cancelled = task->must_cancel || task->wait == SAROS_WAIT_CANCELLED;
+  if (cancelled) saros__task_push_cancelled(L, task);
+  task->must_cancel = false;
   task->wait = SAROS_WAIT_NONE;
+  return !cancelled;
+}
+
+void saros__task_resumed(lua_State *L, saros_runtime_t *rt) {
+  if (!saros__task_goes_on(L, rt)) lua_error(L);
 }
 
 void saros__task_wake(lua_State *L, saros_loop_t *loop, saros_task_t *task) {

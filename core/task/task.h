@@ -48,6 +48,7 @@ struct saros_task {
   bool stepping;
   bool must_cancel; /* raise a CancelledError at the next step */
   bool suspended;   /* by the core: its continuation can raise; else by coroutine.yield */
+  bool has_context; /* its extras have the context that it runs in */
   bool bad_yield;   /* it yielded values: raise a RuntimeError at the next step */
   uint16_t refusals; /* awaits refused while its loop closes */
   union {
@@ -74,6 +75,10 @@ int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn with
  * the waker pushed are on top of the stack. */
 void saros__task_resumed(lua_State *L, saros_runtime_t *rt);
 
+/* The same for a continuation that has something to put right first: false, and the CancelledError pushed,
+ * instead of raising it. */
+bool saros__task_goes_on(lua_State *L, saros_runtime_t *rt);
+
 /* Ends an internal wait: the task runs in the next batch of ready entries. Room in the ready queue is
  * reserved first, so this may raise, and then the task still waits. Does nothing for a task that is not
  * in an internal wait. */
@@ -89,7 +94,10 @@ int saros__await(lua_State *L, saros_runtime_t *rt, int index, const char *what)
  * schedules its first step. There must be room for eight more values on L. */
 saros_task_t *saros__task_new(lua_State *L, saros_loop_t *loop, int first);
 
-/* The same, through the loop's task factory if it has one. */
+/* The same, but nothing schedules it: its creator runs the first step. */
+saros_task_t *saros__task_new_unscheduled(lua_State *L, saros_loop_t *loop, int first);
+
+/* As saros__task_new, through the loop's task factory if it has one. */
 void saros__create_task(lua_State *L, saros_loop_t *loop, int first);
 
 /* Runs the task until it suspends or ends. There must be room for LUA_MINSTACK values on L. */

@@ -1,8 +1,10 @@
 --- A flag that tasks can wait for; mirrors `asyncio.Event`.
 -- @module saros.event
 
+local core = require "saros.core"
 local Class = require "saros.class"
-local WaitQueue = require "saros.wait_queue"
+
+local park, wake = core.wait_queue.park, core.wait_queue.wake
 
 --- `saros.Event()` makes one that is not set.
 -- @type Event
@@ -10,7 +12,7 @@ local Event = Class.new("Event")
 
 function Event:init()
   self.value = false
-  self.waiting = WaitQueue.new(self)
+  self.waiting = core.WaitQueue("Event")
 end
 
 --- Whether the flag is set.
@@ -23,7 +25,7 @@ end
 function Event:set()
   if self.value then return end
   self.value = true
-  self.waiting:wake_all()
+  wake(self.waiting, math.huge)
 end
 
 --- Clear the flag: who waits from now on is suspended until the next `set`.
@@ -37,7 +39,7 @@ end
 -- @raise `CancelledError`; `RuntimeError` on another loop than that of the first wait
 function Event:wait()
   if self.value then return true end
-  local ok, failure = self.waiting:park()
+  local ok, failure = park(self.waiting)
   if not ok then error(failure, 0) end
   return true
 end

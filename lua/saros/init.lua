@@ -18,7 +18,7 @@ local saros = {
 
 local FROM_CORE = {
   "EventLoop", "all_tasks", "await", "cpu_count", "create_task", "current_task",
-  "ensure_future", "gather", "get_running_loop", "is_error", "isfuture", "monotonic",
+  "eager_task_factory", "ensure_future", "gather", "get_running_loop", "is_error", "isfuture", "monotonic",
   "sleep",
 }
 
@@ -43,11 +43,32 @@ local FIELDS = {
   Runner = "saros.runner",
   run = "saros.runner",
 
+  ContextVar = "saros.context",
+  copy_context = "saros.context",
+
+  Barrier = "saros.barrier",
+  BoundedSemaphore = "saros.semaphore",
   CircuitBreaker = "saros.circuit_breaker",
+  Condition = "saros.condition",
   Event = "saros.event",
+  LifoQueue = "saros.queue",
+  Lock = "saros.lock",
+  PriorityQueue = "saros.queue",
   Queue = "saros.queue",
   RateLimiter = "saros.rate_limiter",
+  Semaphore = "saros.semaphore",
+
+  ALL_COMPLETED = "saros.wait",
+  FIRST_COMPLETED = "saros.wait",
+  FIRST_EXCEPTION = "saros.wait",
+  TaskGroup = "saros.task_group",
+  as_completed = "saros.as_completed",
   map = "saros.map",
+  pcall = "saros.pcall",
+  shield = "saros.shield",
+  wait = "saros.wait",
+  xpcall = "saros.pcall",
+
   periodic = "saros.periodic",
   timeout = "saros.timeout",
   timeout_at = "saros.timeout",

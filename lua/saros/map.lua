@@ -10,8 +10,9 @@ local errors = core.errors
 
 local OPTIONS = {limit = "integer"}
 
--- In what follows `self` is one call of `map`: what it was given, `tasks` under way by the
--- index of their items, how many items have `begun`, how many are `running`.
+-- In what follows `self` is one call of `map`: what it was given and the `context` of who
+-- called it, `tasks` under way by the index of their items, how many items have `begun`, how
+-- many are `running`.
 
 -- No item is begun any more, and those under way are cancelled, in the order in which they
 -- began. One that is done keeps its error: what nobody else sees is reported.
@@ -49,7 +50,17 @@ local function on_done(self, index, task)
   self.tasks[index] = nil
   self.running = self.running - 1
   check_outcome(self, task)
-  if self.running == 0 then release(self.waiter) end
+  if self.running == 0 and self.waiter then release(self.waiter) end
+end
+
+-- A task starts with a copy of the context of who called `map`, whoever makes it.
+local function create_task(self, ...)
+  if core.current_context() == self.context then return core.create_task(...) end
+  local own = core.change_context(self.context)
+  local ok, task = pcall(core.create_task, ...)
+  core.change_context(own)
+  if not ok then error(task, 0) end
+  return task
 end
 
 function begin_next(self)
@@ -58,10 +69,14 @@ function begin_next(self)
   self.begun = index
   local item = self.items[index]
   self.items[index] = nil
-  local task = core.create_task(run_item, self, index, item)
-  task:add_done_callback(function() on_done(self, index, task) end)
+  local task = create_task(self, run_item, self, index, item)
   self.tasks[index] = task
   self.running = self.running + 1
+  if task:done() then -- it was started eagerly
+    on_done(self, index, task)
+  else
+    task:add_done_callback(function() on_done(self, index, task) end)
+  end
 end
 
 local function begin_first(self, limit)
@@ -130,6 +145,7 @@ function map.map(fn, list, options)
     items = items,
     count = count,
     results = {n = count},
+    context = core.current_context(),
     tasks = {},
     begun = 0,
     running = 0,

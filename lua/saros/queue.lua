@@ -4,9 +4,10 @@
 local core = require "saros.core"
 local check = require "saros.check"
 local Class = require "saros.class"
-local WaitQueue = require "saros.wait_queue"
 local Event = require "saros.event".Event
+local heap = require "saros.heap"
 
+local park, wake = core.wait_queue.park, core.wait_queue.wake
 local errors = core.errors
 
 local SHUTDOWN_OPTIONS = {immediate = "boolean"}
@@ -19,8 +20,8 @@ local Queue = Class.new("Queue")
 function Queue:init(maxsize)
   self.maxsize = maxsize == nil and 0 or check.number(maxsize, 1, self.__name)
   self.size = 0
-  self.getters = WaitQueue.new(self)
-  self.putters = WaitQueue.new(self)
+  self.getters = core.WaitQueue(self.__name)
+  self.putters = core.WaitQueue(self.__name, self.getters)
   self.unfinished = 0
   self.finished = Event()
   self.finished:set()
@@ -59,13 +60,13 @@ local function add(self, item)
   self.size = self.size + 1
   if self.unfinished == 0 then self.finished:clear() end
   self.unfinished = self.unfinished + 1
-  self.getters:wake_next()
+  wake(self.getters)
 end
 
 local function take(self)
   local item = self:_get()
   self.size = self.size - 1
-  self.putters:wake_next()
+  wake(self.putters)
   return item
 end
 
@@ -94,10 +95,10 @@ end
 function Queue:put(item)
   while is_full(self) do
     if self.is_shut_down then error(errors.QueueShutDown()) end
-    local ok, failure, woken = self.putters:park()
+    local ok, failure, woken = park(self.putters)
     if not ok then
       -- The slot that it was woken for is the next one's.
-      if woken and not is_full(self) then self.putters:wake_next() end
+      if woken and not is_full(self) then wake(self.putters) end
       error(failure, 0)
     end
   end
@@ -119,10 +120,10 @@ end
 function Queue:get()
   while self.size == 0 do
     if self.is_shut_down then error(errors.QueueShutDown()) end
-    local ok, failure, woken = self.getters:park()
+    local ok, failure, woken = park(self.getters)
     if not ok then
       -- The item that it was woken for is the next one's.
-      if woken and self.size > 0 then self.getters:wake_next() end
+      if woken and self.size > 0 then wake(self.getters) end
       error(failure, 0)
     end
   end
@@ -174,8 +175,45 @@ function Queue:shutdown(options)
   options = check.options(options, SHUTDOWN_OPTIONS, 1, "shutdown")
   self.is_shut_down = true
   if options.immediate then drop_items(self) end
-  self.getters:wake_all()
-  self.putters:wake_all()
+  wake(self.getters, math.huge)
+  wake(self.putters, math.huge)
 end
 
-return {Queue = Queue}
+--- A queue that gives the smallest item first: `saros.PriorityQueue(maxsize)`. Items are numbers,
+-- strings, objects with `__lt`, or lists such as `{priority, item}`, which are compared entry by
+-- entry as Python's tuples are. Mirrors `asyncio.PriorityQueue`.
+-- @type PriorityQueue
+local PriorityQueue = Queue:extend("PriorityQueue")
+
+function PriorityQueue:_init()
+  self.stored = {}
+end
+
+function PriorityQueue:_put(item)
+  heap.push(self.stored, item)
+end
+
+function PriorityQueue:_get()
+  return heap.pop(self.stored)
+end
+
+--- A queue that gives the newest item first: `saros.LifoQueue(maxsize)`. Mirrors
+-- `asyncio.LifoQueue`.
+-- @type LifoQueue
+local LifoQueue = Queue:extend("LifoQueue")
+
+function LifoQueue:_init()
+  self.stored = {}
+end
+
+function LifoQueue:_put(item)
+  self.stored[self.size + 1] = item
+end
+
+function LifoQueue:_get()
+  local item = self.stored[self.size]
+  self.stored[self.size] = nil
+  return item
+end
+
+return {Queue = Queue, PriorityQueue = PriorityQueue, LifoQueue = LifoQueue}

@@ -10,8 +10,8 @@
 local core = require "saros.core"
 local check = require "saros.check"
 local Class = require "saros.class"
-local WaitQueue = require "saros.wait_queue"
 
+local park, wake = core.wait_queue.park, core.wait_queue.wake
 local errors = core.errors
 
 --- A token bucket. It is full at first, `rate` tokens that may be taken in one burst, and
@@ -37,7 +37,8 @@ function RateLimiter:init(rate, per)
   -- a token is due follows from these two, so that no error adds up.
   self.taken = 0
   self.since = -math.huge
-  self.waiting = WaitQueue.new(self)
+  self.queue = core.WaitQueue(self.__name)
+  self.waiting = 0 -- how many are in the queue and were not woken
 end
 
 -- When the bucket has, or had, a token for the next one.
@@ -61,16 +62,21 @@ end
 -- Hand the tokens that are there to those who wait. Each is theirs from the moment at which
 -- it was due, however late the loop comes to it; so the bucket is not full yet when it
 -- holds a burst and the part of a token that has come since.
+-- Returns whether nobody waits who could have had a token.
 local function serve_waiting(self, now)
   local most = math.floor(self.rate) + 1
-  while not self.waiting:is_empty() and take(self, now, most) do
-    if not self.waiting:wake_next() then self.taken = self.taken - 1 end
+  while take(self, now, most) do
+    if wake(self.queue) == 0 then
+      self.taken = self.taken - 1
+      return true
+    end
+    self.waiting = self.waiting - 1
   end
+  return false
 end
 
 local function take_at_once(self, now)
-  serve_waiting(self, now)
-  return self.waiting:is_empty() and take(self, now, self.rate)
+  return serve_waiting(self, now) and take(self, now, self.rate)
 end
 
 -- One timer is for all who wait: it is set for the first of them.
@@ -79,16 +85,19 @@ local function set_timer(self, loop)
   self.timer = loop:call_at(due(self), function()
     self.timer = nil
     serve_waiting(self, loop:time())
-    if not self.waiting:is_empty() then set_timer(self, loop) end
+    if self.waiting > 0 then set_timer(self, loop) end
   end)
 end
 
+-- A waiter gives up, woken or not.
 local function leave(self, loop, woken)
   if woken then
     self.taken = self.taken - 1 -- its token is the next one's
     serve_waiting(self, loop:time())
+  else
+    self.waiting = self.waiting - 1
   end
-  if self.timer and self.waiting:is_empty() then
+  if self.timer and self.waiting == 0 then
     self.timer:cancel()
     self.timer = nil
   end
@@ -97,7 +106,10 @@ end
 -- The running loop, by whose clock the bucket fills. A limiter on which nobody has waited
 -- yet may go on on another loop: its clock says nothing about the time in between.
 local function enter(self)
-  local loop = self.waiting:check_loop()
+  local loop = core.need_loop()
+  if self.loop and self.loop ~= loop then
+    error(errors.RuntimeError("this RateLimiter is bound to a different event loop"))
+  end
   if self.clock ~= loop then
     if self.clock then self.since = loop:time() end
     self.clock = loop
@@ -112,11 +124,14 @@ end
 function RateLimiter:acquire()
   local loop = enter(self)
   if take_at_once(self, loop:time()) then return end
+  self.loop = loop
+  self.waiting = self.waiting + 1
   set_timer(self, loop)
-  local ok, failure, woken = self.waiting:park()
-  if ok then return end
+  -- Where a task cannot suspend, this is where an error is raised instead of returned.
+  local parked, ok, failure, woken = pcall(park, self.queue)
+  if parked and ok then return end
   leave(self, loop, woken)
-  error(failure, 0)
+  error(parked and failure or ok, 0)
 end
 
 --- Take a token if there is one that nobody waits for.
