@@ -63,6 +63,7 @@ local FIELDS = {
   FIRST_EXCEPTION = "saros.wait",
   TaskGroup = "saros.task_group",
   as_completed = "saros.as_completed",
+  generator = "saros.generator",
   map = "saros.map",
   pcall = "saros.pcall",
   shield = "saros.shield",
