@@ -126,9 +126,8 @@ typedef uint64_t saros_marker_t;
 #define SAROS_MARKER(a, b) (((saros_marker_t)0x5a705c0d << 32) | ((a) << 8) | (b))
 
 static inline void *saros__test_marker(lua_State *L, int index, saros_marker_t marker) {
-  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < sizeof marker) return NULL;
-  saros_marker_t *object = lua_touserdata(L, index);
-  return *object == marker ? object : NULL;
+  saros_marker_t *object = lua_touserdata(L, index); /* a light one has no length */
+  return object && lua_rawlen(L, index) >= sizeof marker && *object == marker ? object : NULL;
 }
 
 /* True if the value can be called: a function, or something with __call. */

@@ -93,7 +93,7 @@ static size_t push_numbers(lua_State *L, lua_Integer **numbers) {
   return filled;
 }
 
-/*** The generators that have begun on a loop and not ended; private.
+/*** The generators that have begun on a loop, have not ended and do not run; private.
  * @function generators
  * @tparam EventLoop loop
  * @treturn {Generator,...} in order of creation
@@ -107,10 +107,12 @@ static int list_generators(lua_State *L) {
   lua_createtable(L, (int)count, 0);
   lua_Integer n = 0;
   for (size_t i = 0; i < count; i++) {
-    if (lua_rawgeti(L, 2, numbers[i]) == LUA_TNIL) { /* collected meanwhile */
-      lua_pop(L, 1);
-    } else {
+    lua_rawgeti(L, 2, numbers[i]);
+    const saros_generator_t *g = lua_touserdata(L, -1);
+    if (g && !g->consumer) { /* else it was collected meanwhile, or is running */
       lua_rawseti(L, -2, ++n);
+    } else {
+      lua_pop(L, 1);
     }
   }
   return 1;

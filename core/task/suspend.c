@@ -22,21 +22,30 @@ saros_task_t *saros__task_suspendable(lua_State *L, saros_runtime_t *rt, const c
   return task;
 }
 
-int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
-                        lua_KContext context, lua_KFunction k) {
+void saros__task_settle(lua_State *L, saros_task_t *task) {
+  if (!task->must_cancel) return;
+  saros__task_cancel_wait(L, task);
+  saros__task_schedule(L, task->future.loop, task);
+}
+
+int saros__task_suspend_settled(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
+                                lua_KContext context, lua_KFunction k) {
+  task->wait = SAROS_WAIT_INTERNAL;
+  task->on.owner = owner;
+  task->withdraw = withdraw;
   if (task->must_cancel) { /* as a future that is awaited would be cancelled at once */
-    saros__task_cancel_wait(L, task);
-    saros__task_schedule(L, task->future.loop, task);
     task->must_cancel = false;
     if (withdraw) withdraw(task, owner);
     task->wait = SAROS_WAIT_CANCELLED;
-  } else {
-    task->wait = SAROS_WAIT_INTERNAL;
-    task->on.owner = owner;
-    task->withdraw = withdraw;
   }
   task->suspended = true;
   return lua_yieldk(L, 0, context, k);
+}
+
+int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
+                        lua_KContext context, lua_KFunction k) {
+  saros__task_settle(L, task);
+  return saros__task_suspend_settled(L, task, withdraw, owner, context, k);
 }
 
 /* The task that goes on in L; a program that resumed the coroutine itself gets an error instead. */

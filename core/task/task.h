@@ -66,9 +66,17 @@ struct saros_task {
  * script becomes a task here. `what` is the public name of the caller, for the message. */
 saros_task_t *saros__task_suspendable(lua_State *L, saros_runtime_t *rt, const char *what);
 
-/* Suspends the task until saros__task_wake or a cancellation; then `k` runs with status LUA_YIELD and
+/* What may raise in a suspension: if a cancellation was requested meanwhile, schedules the step that will
+ * raise it. A caller that has to put the task somewhere does this before. */
+void saros__task_settle(lua_State *L, saros_task_t *task);
+
+/* Suspends the task, which is settled, until saros__task_wake or a cancellation; then `k` runs with status LUA_YIELD and
  * `context`. Must be the last thing its caller does: `return saros__task_suspend(...)`. `k` begins with
  * saros__task_resumed. If a cancellation was requested meanwhile, the wait is withdrawn at once. */
+int saros__task_suspend_settled(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
+                                lua_KContext context, lua_KFunction k);
+
+/* Both in one. */
 int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
                         lua_KContext context, lua_KFunction k);
 

@@ -1,21 +1,32 @@
 #include "task/wait_queue.h"
 
 #include "loop/errors.h"
+#include "task/generator.h"
+#include "task/pool.h"
 
 #define MARKER_WAIT_QUEUE SAROS_MARKER('W', 'q')
 
-enum { FIRST_CAPACITY = 4, MAX_NAME = 24 };
+enum { INLINE_CAPACITY = 4, MAX_NAME = 24 };
 enum { UV_RING = 1, UV_SIBLING };
+
+/* A task in the queue, in a way that stays valid when it is gone. */
+typedef struct saros_parked {
+  uint64_t task_number; /* 0: it has left */
+  uint32_t slot;
+} saros_parked_t;
 
 typedef struct saros_wait_queue {
   saros_marker_t marker;
   uint64_t first;    /* number of the first entry; entries are numbered in order of arrival */
   uint64_t cursor;   /* the first entry that may still wait */
   uint64_t next;     /* number of the next entry */
+  saros_parked_t *ring; /* `few`, or a larger one in a user value */
   uint32_t capacity; /* of the ring: a power of two */
   uint32_t loop_id;  /* of the first wait, 0 before it */
+  saros_loop_t *loop;
   struct saros_wait_queue *sibling; /* whose loop is this one's as well, or NULL */
-  char name[MAX_NAME];              /* of the primitive */
+  saros_parked_t few[INLINE_CAPACITY];
+  char name[MAX_NAME]; /* of the primitive */
 } saros_wait_queue_t;
 
 static saros_wait_queue_t *check_queue(lua_State *L, int index) {
@@ -24,61 +35,26 @@ static saros_wait_queue_t *check_queue(lua_State *L, int index) {
   return queue;
 }
 
-/* ---- the ring, which is on the stack at `ring` ---- */
+/* ---- the ring ---- */
 
-static lua_Integer place_of(const saros_wait_queue_t *queue, uint64_t number) {
-  return (lua_Integer)(number & (queue->capacity - 1)) + 1;
+/* The place of the entry with this number. */
+static saros_parked_t *place_of(const saros_wait_queue_t *queue, uint64_t number) {
+  return &queue->ring[number & (queue->capacity - 1)];
 }
 
-/* The task with this number, which is kept alive by the ring; NULL if it has left. */
-static saros_task_t *entry(lua_State *L, const saros_wait_queue_t *queue, int ring, uint64_t number) {
-  lua_rawgeti(L, ring, place_of(queue, number));
-  saros_task_t *task = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return task;
-}
-
-/* Cannot raise: the place has been there since the ring was made. */
-static void clear(lua_State *L, const saros_wait_queue_t *queue, int ring, uint64_t number) {
-  lua_pushboolean(L, 0);
-  lua_rawseti(L, ring, place_of(queue, number));
-}
-
-/* Pushes a ring with `capacity` empty places. */
-static void push_ring(lua_State *L, uint32_t capacity) {
-  lua_createtable(L, (int)capacity, 0);
-  for (lua_Integer i = 1; i <= (lua_Integer)capacity; i++) {
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, i);
-  }
-}
-
-/* Replaces the full ring at `ring` by one that is twice as large. */
-static void grow(lua_State *L, saros_wait_queue_t *queue, int index, int ring) {
+/* Replaces the ring of the queue at 1, if it is full, by one that is twice as large. */
+static void make_room(lua_State *L, saros_wait_queue_t *queue) {
+  if (queue->next - queue->first < queue->capacity) return;
   uint32_t capacity = queue->capacity * 2;
-  if (capacity == 0 || capacity > INT32_MAX / 2) luaL_error(L, "too many tasks wait");
-  push_ring(L, capacity);
+  if (capacity > UINT32_MAX / 4) luaL_error(L, "too many tasks wait");
+  saros_parked_t *ring = lua_newuserdatauv(L, capacity * sizeof *ring, 0);
   for (uint64_t number = queue->first; number < queue->next; number++) {
-    lua_rawgeti(L, ring, place_of(queue, number));
-    lua_rawseti(L, -2, (lua_Integer)(number & (capacity - 1)) + 1);
+    ring[number & (capacity - 1)] = *place_of(queue, number);
   }
+  queue->ring = ring;
   queue->capacity = capacity;
-  lua_pushvalue(L, -1);
-  lua_setiuservalue(L, index, UV_RING);
-  lua_replace(L, ring);
+  lua_setiuservalue(L, 1, UV_RING);
 }
-
-/* Takes an entry out. */
-static void leave(lua_State *L, saros_wait_queue_t *queue, int ring, uint64_t number) {
-  clear(L, queue, ring, number);
-  if (number != queue->first) return;
-  do {
-    queue->first++;
-  } while (queue->first < queue->next && !entry(L, queue, ring, queue->first));
-  if (queue->cursor < queue->first) queue->cursor = queue->first;
-}
-
-/* ---- the states of entries ---- */
 
 /* A cancelled task stays in its place until its turn. That this is what withdraws a wait tells what it is. */
 static void stay(saros_task_t *task, void *owner) {
@@ -86,32 +62,42 @@ static void stay(saros_task_t *task, void *owner) {
   (void)owner;
 }
 
-/* True if the entry is a task that is in the queue still: its loop may be gone, or its wait have failed before
- * it began. */
 static bool is_parked(const saros_wait_queue_t *queue, const saros_task_t *task) {
-  return task && task->co && task->wait >= SAROS_WAIT_INTERNAL && task->withdraw == stay &&
-         task->on.owner == queue && saros__future_loop(&task->future);
+  return task->wait >= SAROS_WAIT_INTERNAL && task->withdraw == stay && task->on.owner == queue;
 }
 
-static bool is_waiting(const saros_wait_queue_t *queue, const saros_task_t *task) {
-  return is_parked(queue, task) && task->wait == SAROS_WAIT_INTERNAL;
+/* The task of the entry with this number, or NULL if it has left, however it did. */
+static saros_task_t *find(const saros_wait_queue_t *queue, uint64_t number) {
+  const saros_parked_t *place = place_of(queue, number);
+  if (place->task_number == 0 || queue->loop->id != queue->loop_id) return NULL;
+  saros_task_t *task = saros__pool_find(queue->loop, place->slot, place->task_number);
+  return task && is_parked(queue, task) ? task : NULL;
 }
 
-static bool is_cancelled(const saros_task_t *task) {
-  return task->wait == SAROS_WAIT_CANCELLED;
+/* Moves the beginning of the queue past those who have left. */
+static void skip_gone(saros_wait_queue_t *queue) {
+  while (queue->first < queue->next && !find(queue, queue->first)) queue->first++;
+  if (queue->cursor < queue->first) queue->cursor = queue->first;
 }
 
 /* ---- waiting ---- */
 
 const char *saros__wait_queue_name(const saros_task_t *task) {
   if (task->wait != SAROS_WAIT_INTERNAL || task->withdraw != stay) return NULL;
-  return ((const saros_wait_queue_t *)task->on.owner)->name; /* alive: it is on the task's stack */
+  /* Closed by the program: the queue may be gone. */
+  if (lua_status(saros__task_innermost(task)) != LUA_YIELD) return NULL;
+  return ((const saros_wait_queue_t *)task->on.owner)->name;
 }
 
-static void bind_loop(lua_State *L, saros_wait_queue_t *queue, const saros_loop_t *loop) {
+static void bind_loop(lua_State *L, saros_wait_queue_t *queue, saros_loop_t *loop) {
   saros_wait_queue_t *binding = queue->sibling ? queue->sibling : queue;
-  if (binding->loop_id == 0) binding->loop_id = loop->id;
-  if (binding->loop_id != loop->id) {
+  if (binding->loop_id == 0) {
+    binding->loop = loop;
+    binding->loop_id = loop->id;
+  }
+  queue->loop = binding->loop;
+  queue->loop_id = binding->loop_id;
+  if (queue->loop_id != loop->id) {
     saros__raise(L, loop->rt, "RuntimeError", "this %s is bound to a different event loop", queue->name);
   }
 }
@@ -121,8 +107,8 @@ static int parked(lua_State *L, int status, lua_KContext number) {
   (void)status;
   saros_runtime_t *rt = saros__runtime(L);
   saros_wait_queue_t *queue = lua_touserdata(L, 1);
-  lua_getiuservalue(L, 1, UV_RING);
-  leave(L, queue, 2, (uint64_t)number);
+  place_of(queue, (uint64_t)number)->task_number = 0;
+  skip_gone(queue);
   bool woken = rt->current && rt->current->wait == SAROS_WAIT_DONE;
   if (saros__task_goes_on(L, rt)) {
     lua_pushboolean(L, 1);
@@ -145,42 +131,31 @@ static int wait_queue_park(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_wait_queue_t *queue = check_queue(L, 1);
   lua_settop(L, 1);
-  bind_loop(L, queue, saros__need_running(L, rt));
   saros_task_t *task = saros__task_suspendable(L, rt, queue->name);
-  lua_getiuservalue(L, 1, UV_RING);
-  if (queue->next - queue->first == queue->capacity) grow(L, queue, 1, 2);
-  saros__push_task(L, task);
+  bind_loop(L, queue, task->future.loop);
+  make_room(L, queue);
+  saros__task_settle(L, task);
+  make_room(L, queue); /* an overridden call_soon may have used it */
   uint64_t number = queue->next++;
-  lua_rawseti(L, 2, place_of(queue, number));
-  lua_settop(L, 1);
-  task->on.owner = queue;
-  task->withdraw = stay;
-  return saros__task_suspend(L, task, stay, queue, (lua_KContext)number, parked);
+  *place_of(queue, number) = (saros_parked_t){task->number, task->slot};
+  return saros__task_suspend_settled(L, task, stay, queue, (lua_KContext)number, parked);
 }
 
 /* ---- waking ---- */
 
 /* Moves the cursor to the first entry that waits; NULL if none does. */
-static saros_task_t *find_waiting(lua_State *L, saros_wait_queue_t *queue) {
-  lua_getiuservalue(L, 1, UV_RING);
-  int ring = lua_gettop(L);
-  saros_task_t *found = NULL;
-  while (!found && queue->cursor < queue->next) {
-    saros_task_t *task = entry(L, queue, ring, queue->cursor);
-    if (is_waiting(queue, task)) {
-      found = task;
-    } else {
-      queue->cursor++;
-    }
+static saros_task_t *find_waiting(saros_wait_queue_t *queue) {
+  for (; queue->cursor < queue->next; queue->cursor++) {
+    saros_task_t *task = find(queue, queue->cursor);
+    if (task && task->wait == SAROS_WAIT_INTERNAL) return task;
   }
-  lua_pop(L, 1);
-  return found;
+  return NULL;
 }
 
 /*** Wakes the first tasks that wait; private.
  * @function wait_queue.wake
  * @tparam WaitQueue queue
- * @tparam ?integer n how many at most, 1 by default
+ * @tparam ?number n how many at most, 1 by default
  * @treturn integer how many there were
  */
 static int wait_queue_wake(lua_State *L) {
@@ -188,7 +163,7 @@ static int wait_queue_wake(lua_State *L) {
   lua_Number limit = luaL_optnumber(L, 2, 1);
   lua_Integer woken = 0;
   while ((lua_Number)woken < limit) {
-    saros_task_t *task = find_waiting(L, queue);
+    saros_task_t *task = find_waiting(queue);
     if (!task) break;
     uint64_t number = queue->cursor;
     saros__task_wake(L, task->future.loop, task);
@@ -206,15 +181,10 @@ static int wait_queue_wake(lua_State *L) {
  */
 static int wait_queue_wake_first(lua_State *L) {
   saros_wait_queue_t *queue = check_queue(L, 1);
+  skip_gone(queue);
   if (queue->first == queue->next) return 0;
-  lua_getiuservalue(L, 1, UV_RING);
-  int ring = lua_gettop(L);
-  saros_task_t *task = entry(L, queue, ring, queue->first);
-  while (task && !is_parked(queue, task)) {
-    leave(L, queue, ring, queue->first);
-    task = queue->first < queue->next ? entry(L, queue, ring, queue->first) : NULL;
-  }
-  if (is_waiting(queue, task)) saros__task_wake(L, task->future.loop, task);
+  saros_task_t *task = find(queue, queue->first);
+  if (task->wait == SAROS_WAIT_INTERNAL) saros__task_wake(L, task->future.loop, task);
   return 0;
 }
 
@@ -226,13 +196,9 @@ static int wait_queue_wake_first(lua_State *L) {
 static int wait_queue_is_used(lua_State *L) {
   saros_wait_queue_t *queue = check_queue(L, 1);
   bool used = false;
-  if (queue->first < queue->next) {
-    lua_getiuservalue(L, 1, UV_RING);
-    int ring = lua_gettop(L);
-    for (uint64_t number = queue->first; number < queue->next && !used; number++) {
-      const saros_task_t *task = entry(L, queue, ring, number);
-      used = is_parked(queue, task) && !is_cancelled(task);
-    }
+  for (uint64_t number = queue->first; number < queue->next && !used; number++) {
+    const saros_task_t *task = find(queue, number);
+    used = task && task->wait != SAROS_WAIT_CANCELLED;
   }
   lua_pushboolean(L, used);
   return 1;
@@ -240,6 +206,7 @@ static int wait_queue_is_used(lua_State *L) {
 
 /*** Makes a queue; private.
  * @function WaitQueue
+ * @local
  * @tparam string name of the primitive, for messages
  * @tparam ?WaitQueue sibling another queue of the same primitive: both are bound to one loop
  * @treturn WaitQueue
@@ -249,10 +216,9 @@ static int wait_queue_new(lua_State *L) {
   lua_settop(L, 2);
   saros_wait_queue_t *sibling = lua_isnil(L, 2) ? NULL : check_queue(L, 2);
   saros_wait_queue_t *queue = lua_newuserdatauv(L, sizeof *queue, UV_SIBLING);
-  *queue = (saros_wait_queue_t){.marker = MARKER_WAIT_QUEUE, .capacity = FIRST_CAPACITY, .sibling = sibling};
+  *queue = (saros_wait_queue_t){
+      .marker = MARKER_WAIT_QUEUE, .capacity = INLINE_CAPACITY, .sibling = sibling, .ring = queue->few};
   for (size_t i = 0; i < MAX_NAME - 1 && name[i]; i++) queue->name[i] = name[i];
-  push_ring(L, FIRST_CAPACITY);
-  lua_setiuservalue(L, 3, UV_RING);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, 3, UV_SIBLING);
   return 1;

@@ -7,13 +7,12 @@
  * somebody else). What state an entry is in is the task's own wait: INTERNAL, it
  * waits; DONE, it was woken; CANCELLED.
  *
- * Waiting makes no object at all. The queue is a ring in a Lua table, a user
- * value of the queue; an entry is the task itself, at a place that the
- * continuation knows. Everything before `cursor` is known not to wait any more,
- * so that waking does not look at those who were woken before.
- *
- * A queue may outlive a loop that was never closed. The entries keep such tasks
- * alive, but they are passed over.
+ * Waiting makes no object at all: the queue is a ring in memory, and an entry is
+ * the task's slot in the loop's pool and its number, so that an entry whose task
+ * is gone is known as such: a queue may outlive a loop that was never closed, and
+ * a program may close the coroutine of a task that waits. Everything before
+ * `cursor` is known not to wait any more, so that waking does not look at those
+ * who were woken before.
  *
  * Threads: the thread of the loop of its first wait, the only one on which it
  * can be used.

@@ -15,23 +15,22 @@ local check = require "saros.check"
 local Class = require "saros.class"
 
 local errors = core.errors
-local is_error = core.is_error
+local group, has_failed, is_error = core.group, core.has_failed, core.is_error
+local park, wake = core.wait_queue.park, core.wait_queue.wake
 local RuntimeError = errors.RuntimeError
 
---- Made by `saros.TaskGroup()`, and held in a `<close>` variable of the task that made it.
+--- Made by `saros.TaskGroup()`, and held in a `<close>` variable of the task that made it. Mirrors
+-- `asyncio.TaskGroup`.
 -- @type TaskGroup
 local TaskGroup = Class.new("TaskGroup")
 
 function TaskGroup:init()
-  self.loop = core.need_loop()
   self.parent = core.current_task()
   if self.parent == nil then error(RuntimeError("a TaskGroup can only be used inside a task")) end
   self.parent_cancelling = self.parent:cancelling()
-  self.tasks = {} -- task -> its number, in order of creation
-  self.count = 0
-  self.created = 0
   self.errors = {}
-  self.on_task_done = function(task) self:_on_task_done(task) end
+  self.completed = core.WaitQueue("TaskGroup")
+  self.children = group.new(function(task, last) self:_on_done(task, last) end)
 end
 
 -- What ends the loop does not wait to be grouped.
@@ -41,19 +40,14 @@ end
 
 local function abort(self)
   self.aborting = true
-  local list = {}
-  for task in pairs(self.tasks) do list[#list + 1] = task end
-  table.sort(list, function(a, b) return self.tasks[a] < self.tasks[b] end)
-  for _, task in ipairs(list) do
-    if not task:done() then task:cancel() end
-  end
+  for _, task in ipairs(group.children(self.children)) do task:cancel() end
 end
 
 local function note_failure(self, task, failure)
   self.errors[#self.errors + 1] = core.wrap_error(failure)
   if self.base_error == nil and is_base_error(failure) then self.base_error = failure end
   if self.parent:done() then
-    self.loop:call_exception_handler {
+    self.parent:get_loop():call_exception_handler {
       message = ("%s has failed, but its parent %s is done already"):format(task, self.parent),
       exception = failure,
       task = task,
@@ -65,13 +59,10 @@ local function note_failure(self, task, failure)
   end
 end
 
-function TaskGroup:_on_task_done(task)
-  self.tasks[task] = nil
-  self.count = self.count - 1
-  local completed = self.completed
-  if completed and self.count == 0 and not completed:done() then completed:set_result(true) end
-  if task:cancelled() then return end
-  if core.has_failed(task) then note_failure(self, task, task:exception()) end
+-- A task has failed, or the last one is done.
+function TaskGroup:_on_done(task, last)
+  if last then wake(self.completed) end
+  if task then note_failure(self, task, task:exception()) end
 end
 
 --- Run a function as a task of the group. Mirrors `TaskGroup.create_task`.
@@ -81,17 +72,13 @@ end
 -- @raise `RuntimeError` once the group is shutting down or was left; `bad argument`
 function TaskGroup:create_task(fn, ...)
   check.callable(fn, 1, "create_task")
-  if self.exiting and self.count == 0 then error(RuntimeError("the TaskGroup is finished")) end
-  if self.aborting then error(RuntimeError("the TaskGroup is shutting down")) end
-  local task = self.loop:create_task(fn, ...)
-  self.created = self.created + 1
-  self.tasks[task] = self.created
-  self.count = self.count + 1
-  if task:done() then -- it was started eagerly
-    self:_on_task_done(task)
-  else
-    task:add_done_callback(self.on_task_done)
+  if self.exiting and group.count(self.children) == 0 then
+    error(RuntimeError("the TaskGroup is finished"))
   end
+  if self.aborting then error(RuntimeError("the TaskGroup is shutting down")) end
+  local task = group.create_task(self.children, fn, ...)
+  -- An eager task may have failed already.
+  if has_failed(task) then note_failure(self, task, task:exception()) end
   return task
 end
 
@@ -99,17 +86,12 @@ end
 -- cancellations, unless the group was shutting down already.
 local function wait_for_tasks(self)
   local cancellation
-  while self.count > 0 do
-    if self.completed == nil then self.completed = self.loop:create_future() end
-    local ok, failure = pcall(self.completed.await, self.completed)
-    if not ok then
-      if not is_error(failure, errors.CancelledError) then error(failure, 0) end
-      if not self.aborting then
-        cancellation = failure
-        abort(self)
-      end
+  while group.count(self.children) > 0 do
+    local ok, failure = park(self.completed)
+    if not ok and not self.aborting then
+      cancellation = failure
+      abort(self)
     end
-    self.completed = nil
   end
   return cancellation
 end
