@@ -15,6 +15,7 @@
 #include "loop/watcher.h"
 #include "task/awaitable.h"
 #include "task/gather.h"
+#include "task/inspect.h"
 #include "task/script.h"
 #include "task/sleep.h"
 #include "task/task.h"
@@ -112,6 +113,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__awaitable_functions(L, rt);
   saros__sleep_functions(L, rt);
   saros__gather_functions(L, rt);
+  saros__inspect_functions(L, rt);
   saros__script_functions(L, rt);
   saros__io_open(L, rt);
   open_loop_class(L, rt);

@@ -197,6 +197,10 @@ bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int m
   return requested;
 }
 
+void saros__gather_push_children(lua_State *L, int index) {
+  lua_getiuservalue(L, index, UV_CHILDREN);
+}
+
 /* ---- making one ---- */
 
 /* True for a table that is a list or options: not awaitable itself. */

@@ -46,6 +46,7 @@ local FIELDS = {
   Event = "saros.event",
   Queue = "saros.queue",
   periodic = "saros.periodic",
+  print_tasks = "saros.print_tasks",
   timeout = "saros.timeout",
   timeout_at = "saros.timeout",
   wait_for = "saros.wait_for",
