@@ -183,8 +183,8 @@ static void resume_iteration(lua_State *L, saros_loop_t *loop) {
 /* ---- running ---- */
 
 bool saros__loop_is_idle(const saros_loop_t *loop) {
-  return saros_ready_count(&loop->ready) == 0 && loop->timers.count == 0 &&
-         loop->tasks.live == 0 && loop->active_io == 0;
+  return saros_ready_count(&loop->ready) == 0 && loop->timers.count <= loop->background &&
+         loop->tasks.live <= loop->background && loop->active_io == 0;
 }
 
 void saros__check_not_running(lua_State *L, saros_loop_t *loop) {

@@ -324,6 +324,12 @@ static int loop_set_debug(lua_State *L) {
   return 0;
 }
 
+/* loop:_background(n): from now on `n` more tasks (less, if negative) sleep that do not keep run() going. */
+static int loop_background(lua_State *L) {
+  saros__check_loop(L, 1)->background += (uint32_t)luaL_checkinteger(L, 2);
+  return 0;
+}
+
 static void set_number(lua_State *L, const char *name, double value) {
   lua_pushnumber(L, value);
   lua_setfield(L, -2, name);
@@ -370,6 +376,7 @@ static const luaL_Reg methods[] = {{"close", saros__loop_close_method},
                                    {"get_debug", loop_get_debug},
                                    {"set_debug", loop_set_debug},
                                    {"stats", loop_stats},
+                                   {"_background", loop_background},
                                    {NULL, NULL}};
 
 void saros__loop_methods(lua_State *L, saros_runtime_t *rt) {

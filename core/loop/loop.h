@@ -107,6 +107,7 @@ struct saros_loop {
   uint64_t polled_at;        /* ticks of a cheap clock: when I/O was last polled for */
   uint32_t polls_skipped;
   uint32_t active_io;        /* what keeps run() going beside callbacks, timers and tasks */
+  uint32_t background;       /* tasks asleep, each with its timer, that do not keep run() going */
   struct saros_signal *signals;   /* signals.c */
   struct saros_watcher *watchers; /* watcher.c */
   void (*before_poll)(saros_loop_t *loop); /* the I/O layer's: sends what was written */

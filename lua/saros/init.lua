@@ -44,6 +44,7 @@ local FIELDS = {
   run = "saros.runner",
 
   Event = "saros.event",
+  LoopMonitor = "saros.loop_monitor",
   Queue = "saros.queue",
   periodic = "saros.periodic",
   print_tasks = "saros.print_tasks",
