@@ -1,6 +1,7 @@
 #include "loop/handle.h"
 
 #include "loop/errors.h"
+#include "loop/origin.h"
 
 /* The top bit of `sequence` says that the handle was cancelled: handles are made by the
  * million, and three words fit a smaller block than four. */
@@ -66,13 +67,25 @@ bool saros__is_callback(const saros_entry_t *entry) {
   return entry->run == run_callback;
 }
 
+/* The sequence number of the next entry. */
+static lua_Integer next_sequence(const saros_loop_t *loop) {
+  return (lua_Integer)(loop->ready.incoming.first + loop->ready.incoming.count);
+}
+
 uint64_t saros__call_soon(lua_State *L, saros_loop_t *loop, int n) {
   n = saros__pack_arguments(L, loop->rt, n);
+  bool traced = loop->debug;
+  if (traced) {
+    saros__origin_trace(L, loop);
+    lua_insert(L, -n - 1);
+  }
   lua_State *stack = saros__values_grow(L, &loop->values, loop->anchor, SAROS_LOOP_VALUES, n);
   if (!stack) luaL_error(L, "not enough memory");
   saros__loop_reserve(L, loop, 1);
+  if (traced) saros__origin_store(L, loop, -n - 1, next_sequence(loop));
   int slot = lua_gettop(stack) + 1;
   lua_xmove(L, stack, n);
+  if (traced) lua_pop(L, 1);
   return saros_ready_push(&loop->ready, run_callback, NULL,
                           saros__values_pack(loop->values.filling, slot, n));
 }
@@ -117,6 +130,7 @@ void saros__describe_callback(lua_State *L, saros_loop_t *loop, const saros_entr
                               uint64_t sequence) {
   saros__push_handle(L, loop, sequence);
   lua_setfield(L, -2, "handle");
+  saros__origin_describe(L, loop, (lua_Integer)sequence);
   lua_State *stack = saros__values_stack(&loop->values, entry->extra);
   lua_pushliteral(L, "Exception in callback ");
   lua_pushvalue(stack, saros__values_slot(entry->extra));
@@ -140,14 +154,21 @@ static int loop_call_soon(lua_State *L) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
   saros__check_callable(L, 2);
   int n = saros__pack_arguments(L, loop->rt, lua_gettop(L) - 1);
+  bool traced = loop->debug;
+  if (traced) {
+    saros__origin_trace(L, loop);
+    lua_insert(L, 2);
+  }
   /* The allocations come first: after them nothing can fail, and no finalizer can run between. */
   saros__push_handle(L, loop, 0);
   saros_handle_t *handle = lua_touserdata(L, -1);
   lua_State *stack = saros__values_grow(L, &loop->values, loop->anchor, SAROS_LOOP_VALUES, n);
   if (!stack || !saros_ready_reserve(&loop->ready, 1)) return luaL_error(L, "not enough memory");
   lua_replace(L, 1);
+  if (traced) saros__origin_store(L, loop, 2, next_sequence(loop));
   int slot = lua_gettop(stack) + 1;
   lua_xmove(L, stack, n);
+  if (traced) lua_settop(L, 1);
   handle->sequence = saros_ready_push(&loop->ready, run_callback, NULL,
                                       saros__values_pack(loop->values.filling, slot, n));
   return 1;
@@ -167,7 +188,10 @@ static int handle_cancel(lua_State *L) {
   saros_handle_t *handle = check_handle(L);
   if (!(handle->sequence & CANCELLED)) {
     saros_entry_t *entry = saros_ready_find(&handle->loop->ready, handle->sequence);
-    if (entry) entry->run = NULL;
+    if (entry) {
+      entry->run = NULL;
+      if (handle->loop->debug) saros__origin_forget(handle->loop, (lua_Integer)handle->sequence);
+    }
     handle->sequence |= CANCELLED;
   }
   return 0;

@@ -7,6 +7,7 @@
 #include "loop/class.h"
 #include "loop/errors.h"
 #include "loop/interrupt.h"
+#include "loop/origin.h"
 #include "loop/signals.h"
 #include "loop/watcher.h"
 
@@ -321,6 +322,7 @@ static int loop_set_debug(lua_State *L) {
   saros_loop_t *loop = saros__check_loop(L, 1);
   luaL_checkany(L, 2);
   loop->debug = lua_toboolean(L, 2);
+  if (!loop->debug && !loop->closed) saros__origin_forget_all(loop);
   return 0;
 }
 

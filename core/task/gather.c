@@ -290,6 +290,7 @@ static saros_gather_t *new_gather(lua_State *L, saros_loop_t *loop) {
   gather->return_exceptions = gather->cancel_requested = false;
   saros__push_slot(L, loop->rt, SAROS_SLOT_FUTURE);
   lua_setmetatable(L, -2);
+  if (loop->debug) saros__future_trace(L, -1, &gather->future);
   return gather;
 }
 

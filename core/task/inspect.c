@@ -67,8 +67,16 @@ static int inspect_is_main_task(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"look", inspect_look}, {"is_main_task", inspect_is_main_task}, {NULL, NULL}};
+/* source_traceback(future): where it was created; nil if that was not in debug mode. */
+static int inspect_source_traceback(lua_State *L) {
+  saros__future_extra(L, 1, saros__check_future(L, 1), "source_traceback");
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"look", inspect_look},
+                                     {"is_main_task", inspect_is_main_task},
+                                     {"source_traceback", inspect_source_traceback},
+                                     {NULL, NULL}};
 
 void saros__inspect_functions(lua_State *L, saros_runtime_t *rt) {
   saros__set_functions(L, rt, functions);
