@@ -344,8 +344,10 @@ static void set_count(lua_State *L, const char *name, uint64_t value) {
 
 /*** What the loop has done so far.
  * @function EventLoop:stats
- * @treturn table `iterations`, `callbacks`, `tasks` and `timers` (those alive now), `busy` and `idle`
- * (seconds), `lag` (a list of `{le=, count=}`: how many times timers were at most `le` seconds late)
+ * @treturn table `iterations`; `callbacks`, all entries of the ready queue that were taken up, steps of tasks and
+ * timers among them; `tasks` and `timers`, those that are not done now; `busy` and `idle`, seconds of real time that
+ * the loop ran and waited for events; `lag`, a list of `{le=, count=}`: in how many iterations the earliest timer
+ * was at most `le` seconds late, by the loop's own clock. The last `le` is infinite
  */
 static int loop_stats(lua_State *L) {
   static const double bounds[SAROS_LAG_BUCKETS] = SAROS_LAG_BOUNDS;
@@ -359,10 +361,12 @@ static int loop_stats(lua_State *L) {
   set_number(L, "busy", (double)(run - loop->idle_ns) * 1e-9);
   set_number(L, "idle", (double)loop->idle_ns * 1e-9);
   lua_createtable(L, SAROS_LAG_BUCKETS, 0);
+  uint64_t at_most = 0;
   for (int i = 0; i < SAROS_LAG_BUCKETS; i++) {
+    at_most += loop->lag[i];
     lua_createtable(L, 0, 2);
     set_number(L, "le", bounds[i]);
-    set_count(L, "count", loop->lag[i]);
+    set_count(L, "count", at_most);
     lua_rawseti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "lag");
