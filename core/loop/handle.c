@@ -142,6 +142,16 @@ void saros__describe_callback(lua_State *L, saros_loop_t *loop, const saros_entr
 
 /* ---- Lua ---- */
 
+/* call_soon in debug mode. */
+static int call_soon_traced(lua_State *L, saros_loop_t *loop) {
+  int n = lua_gettop(L) - 1;
+  saros__push_handle(L, loop, 0);
+  saros_handle_t *handle = lua_touserdata(L, -1);
+  lua_replace(L, 1);
+  handle->sequence = saros__call_soon(L, loop, n);
+  return 1;
+}
+
 /*** Schedules a callback for the next iteration of the loop.
  * Callbacks run in the order in which they were scheduled. Mirrors `asyncio.loop.call_soon`.
  * @function EventLoop:call_soon
@@ -153,22 +163,16 @@ void saros__describe_callback(lua_State *L, saros_loop_t *loop, const saros_entr
 static int loop_call_soon(lua_State *L) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
   saros__check_callable(L, 2);
+  if (loop->debug) return call_soon_traced(L, loop);
   int n = saros__pack_arguments(L, loop->rt, lua_gettop(L) - 1);
-  bool traced = loop->debug;
-  if (traced) {
-    saros__origin_trace(L, loop);
-    lua_insert(L, 2);
-  }
   /* The allocations come first: after them nothing can fail, and no finalizer can run between. */
   saros__push_handle(L, loop, 0);
   saros_handle_t *handle = lua_touserdata(L, -1);
   lua_State *stack = saros__values_grow(L, &loop->values, loop->anchor, SAROS_LOOP_VALUES, n);
   if (!stack || !saros_ready_reserve(&loop->ready, 1)) return luaL_error(L, "not enough memory");
   lua_replace(L, 1);
-  if (traced) saros__origin_store(L, loop, 2, next_sequence(loop));
   int slot = lua_gettop(stack) + 1;
   lua_xmove(L, stack, n);
-  if (traced) lua_settop(L, 1);
   handle->sequence = saros_ready_push(&loop->ready, run_callback, NULL,
                                       saros__values_pack(loop->values.filling, slot, n));
   return 1;

@@ -15,6 +15,9 @@ static void push_awaited(lua_State *L, const saros_task_t *task) {
   }
   lua_pushvalue(task->co, -1);
   lua_xmove(task->co, L, 1);
+  if (lua_touserdata(L, -1) == (void *)task->on.awaited) return;
+  lua_pop(L, 1);
+  lua_pushnil(L);
 }
 
 /* Pushes what a task that is not done does: one or two values. */

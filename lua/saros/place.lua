@@ -59,6 +59,7 @@ function place.library_name(fn, self)
   local metatable = debug.getmetatable(self)
   if metatable and type(self) ~= "string" then
     local name = find_name(rawget(metatable, "__index"), fn)
+    if not name and rawequal(rawget(metatable, "__close"), fn) then name = "__close" end
     if name then return ("%s:%s"):format(rawget(metatable, "__name") or type(self), name) end
   end
   return find_name(package.loaded.saros, fn) or find_name(core, fn)
