@@ -5,6 +5,7 @@
 
 #include "io/io.h"
 #include "loop/class.h"
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "loop/interrupt.h"
@@ -14,11 +15,14 @@
 #include "loop/timers.h"
 #include "loop/watcher.h"
 #include "task/awaitable.h"
+#include "task/context.h"
 #include "task/gather.h"
+#include "task/group.h"
 #include "task/inspect.h"
 #include "task/script.h"
 #include "task/sleep.h"
 #include "task/task.h"
+#include "task/wait_queue.h"
 
 #if defined(__GNUC__)
 #define SAROS_EXPORT __attribute__((visibility("default")))
@@ -52,7 +56,7 @@ static int running_loop_or_nil(lua_State *L) {
   return 1;
 }
 
-/*** The monotonic clock.
+/*** The monotonic clock, which `loop:time()` reads. Mirrors `time.monotonic`.
  * @function monotonic
  * @treturn number seconds
  */
@@ -61,7 +65,7 @@ static int monotonic(lua_State *L) {
   return 1;
 }
 
-/*** How many processors the machine has.
+/*** How many processors the machine has. Mirrors `os.cpu_count`.
  * @function cpu_count
  * @treturn integer
  */
@@ -79,6 +83,15 @@ static const luaL_Reg functions[] = {{"get_running_loop", get_running_loop},
                                      {"monotonic", monotonic},
                                      {"cpu_count", cpu_count},
                                      {NULL, NULL}};
+
+/*** Schedules a callback for the next iteration of the loop, from this thread or any other. Thread-safe
+ * callables that are still to run do not keep `run` going. Mirrors `asyncio.loop.call_soon_threadsafe`.
+ * @function EventLoop:call_soon_threadsafe
+ * @tparam function fn what to call
+ * @param[opt] ... its arguments
+ * @treturn Handle a handle with `cancel()` and `cancelled()`
+ * @raise RuntimeError if the loop is closed
+ */
 
 /* Makes the class EventLoop with the methods of all layers. */
 static void open_loop_class(lua_State *L, saros_runtime_t *rt) {
@@ -104,6 +117,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__set_functions(L, rt, functions);
   saros__errors_open(L, rt);
   lua_setfield(L, -2, "errors");
+  saros__context_open(L, rt);
   saros__handle_open(L, rt);
   saros__timers_open(L, rt);
   saros__future_open(L, rt);
@@ -112,7 +126,10 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__interrupt_open(L, rt);
   saros__awaitable_functions(L, rt);
   saros__sleep_functions(L, rt);
+  saros__context_functions(L, rt);
   saros__gather_functions(L, rt);
+  saros__group_functions(L, rt);
+  saros__wait_queue_functions(L, rt);
   saros__inspect_functions(L, rt);
   saros__script_functions(L, rt);
   saros__io_open(L, rt);

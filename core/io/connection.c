@@ -190,7 +190,7 @@ static int tell_protocol(lua_State *L) {
   saros__loop_anchored(L, connection->loop, connection->transport);
   saros__transport_push_error(L, -1);
   lua_remove(L, -2);
-  lua_call(L, 2, 0);
+  saros__protocol_call(L, connection, 2, 0);
   return 0;
 }
 

@@ -33,7 +33,8 @@ enum {
   SAROS_TRANSPORT_ERROR,        /* what ended the connection */
   SAROS_TRANSPORT_SERVER,       /* the Server that accepted it: is told when it is lost */
   SAROS_TRANSPORT_EXTRA,        /* of a Unix socket that is closed: its addresses, by name */
-  SAROS_TRANSPORT_VALUES = SAROS_TRANSPORT_EXTRA,
+  SAROS_TRANSPORT_CONTEXT,      /* in which the protocol is called, if it is not an empty one */
+  SAROS_TRANSPORT_VALUES = SAROS_TRANSPORT_CONTEXT,
 };
 
 typedef struct saros_transport {
@@ -43,6 +44,7 @@ typedef struct saros_transport {
   saros_inet_address_t peer, local;
   uint32_t dropped; /* writes after the connection was lost */
   bool failed;      /* SAROS_TRANSPORT_ERROR holds an error */
+  bool has_context; /* SAROS_TRANSPORT_CONTEXT holds one */
 } saros_transport_t;
 
 /* What a message needs comes first, and together. */

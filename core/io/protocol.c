@@ -1,6 +1,7 @@
 #include "io/protocol.h"
 
 #include "io/output.h"
+#include "loop/context.h"
 #include "loop/errors.h"
 
 /* ---- finding ---- */
@@ -20,6 +21,30 @@ bool saros__protocol_push_method(lua_State *L, saros_connection_t *connection, c
   }
   lua_insert(L, -2);
   return true;
+}
+
+/* ---- calling ---- */
+
+/* The context is left again when the call succeeds, and else before the error is reported. */
+void saros__protocol_call(lua_State *L, saros_connection_t *connection, int nargs, int nresults) {
+  saros_transport_t *transport = connection->transport;
+  if (!transport->has_context) {
+    lua_call(L, nargs, nresults);
+    return;
+  }
+  saros_runtime_t *rt = connection->loop->rt;
+  luaL_checkstack(L, 4, NULL);
+  saros__loop_anchored(L, connection->loop, transport);
+  lua_getiuservalue(L, -1, SAROS_TRANSPORT_CONTEXT);
+  saros__context_set(L, rt);
+  lua_pop(L, 1);
+  lua_call(L, nargs, nresults);
+  saros__context_clear(rt);
+}
+
+/* A protected call failed: outside of tasks, nothing goes on in the context that it left. */
+static void leave_context(saros_runtime_t *rt) {
+  if (rt->has_context && !rt->current) saros__context_clear(rt);
 }
 
 /* ---- errors ---- */
@@ -101,6 +126,7 @@ bool saros__protocol_protect(saros_connection_t *connection, lua_CFunction f, vo
   lua_pushlightuserdata(L, context);
   bool ok = lua_pcall(L, 1, 0, handler) == LUA_OK;
   if (!ok) {
+    leave_context(loop->rt);
     saros_failure_t failure = {connection, message};
     lua_pushvalue(L, -1);
     saros__store_slot(L, loop->rt, SAROS_SLOT_IO_ERROR);
@@ -127,7 +153,7 @@ static int data_received(lua_State *L) {
   if (lua_getfield(L, 4, "data_received") == LUA_TNIL) return 0;
   lua_pushvalue(L, 4);
   lua_pushlstring(L, arrival->bytes, arrival->size);
-  lua_call(L, 2, 0);
+  saros__protocol_call(L, connection, 2, 0);
   return 0;
 }
 
@@ -141,7 +167,7 @@ static int eof_received(lua_State *L) {
   saros_connection_t *connection = lua_touserdata(L, 1);
   bool keep_open = false;
   if (saros__protocol_push_method(L, connection, "eof_received")) {
-    lua_call(L, 1, 1);
+    saros__protocol_call(L, connection, 1, 1);
     keep_open = lua_toboolean(L, -1);
   }
   if (!keep_open) saros__connection_close(connection);
@@ -182,6 +208,7 @@ static bool attempt(lua_State *L, saros_connection_t *connection, lua_CFunction 
   lua_pushlightuserdata(L, connection);
   bool interrupted = false;
   if (lua_pcall(L, 1, 0, handler) != LUA_OK) {
+    leave_context(connection->loop->rt);
     lua_pushvalue(L, -1);
     interrupted = report_protected(L, connection, message);
     if (interrupted) lua_insert(L, -2);
@@ -202,7 +229,7 @@ bool saros__protocol_attempt(lua_State *L, saros_connection_t *connection, lua_C
 
 static int resume_writing(lua_State *L) {
   saros_connection_t *connection = lua_touserdata(L, 1);
-  if (saros__protocol_push_method(L, connection, "resume_writing")) lua_call(L, 1, 0);
+  if (saros__protocol_push_method(L, connection, "resume_writing")) saros__protocol_call(L, connection, 1, 0);
   return 0;
 }
 
@@ -237,7 +264,7 @@ static int connection_made(lua_State *L) {
   saros_connection_t *connection = lua_touserdata(L, 1);
   if (!saros__protocol_push_method(L, connection, "connection_made")) return 0;
   saros__loop_anchored(L, connection->loop, connection->transport);
-  lua_call(L, 2, 0);
+  saros__protocol_call(L, connection, 2, 0);
   return 0;
 }
 

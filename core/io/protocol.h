@@ -39,6 +39,10 @@ void saros__protocol_made(lua_State *L, saros_connection_t *connection);
 bool saros__protocol_attempt(lua_State *L, saros_connection_t *connection, lua_CFunction stage,
                              const char *message);
 
+/* Calls a method with the arguments on top, in the context of the connection. For calls by the loop: one by a
+ * task is in the task's context. */
+void saros__protocol_call(lua_State *L, saros_connection_t *connection, int nargs, int nresults);
+
 /* Pushes the protocol, nil if there is none. Pushes its method and itself; or nothing: false. */
 void saros__protocol_push(lua_State *L, saros_connection_t *connection);
 bool saros__protocol_push_method(lua_State *L, saros_connection_t *connection, const char *name);

@@ -1,5 +1,6 @@
 #include "loop/failure.h"
 
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "loop/timers.h"
@@ -77,6 +78,7 @@ void saros__loop_protect(saros_loop_t *loop, lua_CFunction f, void *context, con
   lua_pushcfunction(L, f);
   lua_pushlightuserdata(L, context);
   if (lua_pcall(L, 1, 0, FRAME_HANDLER) == LUA_OK) return;
+  saros__context_clear(loop->rt);
   lua_pushcfunction(L, report_protected);
   lua_insert(L, -2);
   lua_pushlightuserdata(L, loop);

@@ -1,5 +1,6 @@
 #include "loop/handle.h"
 
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/origin.h"
 
@@ -96,6 +97,8 @@ void saros__schedule_call(lua_State *L, saros_loop_t *loop, int n) {
     return;
   }
   luaL_checkstack(L, 4, NULL);
+  /* The method would bind it to the context of whoever schedules it. */
+  if (loop->rt->has_context) saros__context_bind_empty(L, loop->rt, -n);
   saros__push_loop(L, loop);
   lua_getfield(L, -1, "call_soon");
   lua_insert(L, -n - 2);
@@ -111,19 +114,20 @@ void saros__push_handle(lua_State *L, saros_loop_t *loop, uint64_t sequence) {
 }
 
 void saros__push_function_name(lua_State *L, int index) {
-  index = lua_absindex(L, index);
-  if (lua_type(L, index) != LUA_TFUNCTION) {
-    luaL_tolstring(L, index, NULL);
-    return;
-  }
-  lua_Debug ar;
   lua_pushvalue(L, index);
-  lua_getinfo(L, ">S", &ar);
+  saros__context_unbind(L, -1);
+  index = lua_gettop(L);
+  lua_Debug ar = {.what = "C"};
+  if (lua_type(L, index) == LUA_TFUNCTION) {
+    lua_pushvalue(L, index);
+    lua_getinfo(L, ">S", &ar);
+  }
   if (*ar.what == 'C') {
     luaL_tolstring(L, index, NULL);
   } else {
     lua_pushfstring(L, "function <%s:%d>", ar.short_src, ar.linedefined);
   }
+  lua_remove(L, index);
 }
 
 void saros__describe_callback(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry,
@@ -163,6 +167,7 @@ static int call_soon_traced(lua_State *L, saros_loop_t *loop) {
 static int loop_call_soon(lua_State *L) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
   saros__check_callable(L, 2);
+  saros__context_bind(L, loop->rt, 2);
   if (loop->debug) return call_soon_traced(L, loop);
   int n = saros__pack_arguments(L, loop->rt, lua_gettop(L) - 1);
   /* The allocations come first: after them nothing can fail, and no finalizer can run between. */
@@ -184,6 +189,10 @@ static saros_handle_t *check_handle(lua_State *L) {
   return handle;
 }
 
+/*** A callback that was scheduled: what `call_soon` returns. Mirrors `asyncio.Handle`.
+ * @type Handle
+ */
+
 /*** Cancels the callback: it will not run, even if it is due in this iteration.
  * Mirrors `asyncio.Handle.cancel`.
  * @function Handle:cancel
@@ -202,6 +211,7 @@ static int handle_cancel(lua_State *L) {
 }
 
 /*** Tells whether the handle was cancelled; true also after its callback ran.
+ * Mirrors `asyncio.Handle.cancelled`.
  * @function Handle:cancelled
  * @treturn boolean
  */

@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "loop/class.h"
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/failure.h"
 #include "loop/handle.h"
@@ -27,6 +28,7 @@ static SAROS_ALWAYS_INLINE void run_entries(lua_State *L, saros_loop_t *loop) {
   while (ready->position < ready->current.count) {
     saros_entry_t entry = ready->current.items[ready->position++];
     if (!entry.run) continue;
+    if (loop->rt->has_context) saros__context_clear(loop->rt); /* of the entry before */
     if (loop->debug) {
       saros__run_timed(L, loop, &entry);
     } else {
@@ -34,6 +36,7 @@ static SAROS_ALWAYS_INLINE void run_entries(lua_State *L, saros_loop_t *loop) {
     }
   }
   loop->iterating = loop->in_entry = false;
+  if (loop->rt->has_context) saros__context_clear(loop->rt);
   if (loop->values.count > 0) saros__values_drained(&loop->values);
 }
 
@@ -183,6 +186,7 @@ void saros__loop_leave(saros_loop_t *loop) {
   lua_replace(loop->rt->anchor, SAROS_SLOT_LOOP);
   loop->run_ns += saros__now_ns() - loop->started_ns;
   loop->rt->running = NULL;
+  loop->rt->eager_depth = 0; /* an interrupt may have left some */
   loop->running = loop->stopping = loop->until_idle = false;
   loop->iterating = loop->in_entry = false;
   loop->L = NULL;
@@ -234,12 +238,16 @@ static void run_entered(lua_State *L, saros_loop_t *loop, int index, lua_CFuncti
   index = lua_absindex(L, index);
   saros__push_handler(L, loop->rt);
   int handler = lua_gettop(L);
+  saros__push_slot(L, loop->rt, SAROS_SLOT_CONTEXT); /* the caller's, for afterwards */
+  saros__context_clear(loop->rt);
   lua_pushcfunction(L, body);
   lua_pushvalue(L, index);
   int status = lua_pcall(L, 1, 0, handler);
   saros__loop_leave(loop);
+  lua_pushvalue(L, handler + 1);
+  saros__context_set(L, loop->rt);
   if (status != LUA_OK) lua_error(L);
-  lua_remove(L, handler);
+  lua_settop(L, handler - 1);
 }
 
 static void run_inside(lua_State *L, saros_loop_t *loop, int index, lua_CFunction body) {

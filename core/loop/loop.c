@@ -257,7 +257,7 @@ int saros__loop_gc(lua_State *L) {
 
 /* ---- methods ---- */
 
-/*** Tells whether the loop is running.
+/*** Tells whether the loop is running. Mirrors `asyncio.loop.is_running`.
  * @function EventLoop:is_running
  * @treturn boolean
  */
@@ -266,7 +266,7 @@ static int loop_is_running(lua_State *L) {
   return 1;
 }
 
-/*** Tells whether the loop was closed.
+/*** Tells whether the loop was closed. Mirrors `asyncio.loop.is_closed`.
  * @function EventLoop:is_closed
  * @treturn boolean
  */
@@ -285,7 +285,7 @@ static int loop_time(lua_State *L) {
   return 1;
 }
 
-/*** The wall clock.
+/*** The wall clock. Not in asyncio.
  * @function EventLoop:wall_time
  * @treturn number seconds since the epoch, UTC
  */
@@ -305,7 +305,7 @@ static int loop_stop(lua_State *L) {
   return 0;
 }
 
-/*** Tells whether debug mode is on.
+/*** Tells whether debug mode is on. Mirrors `asyncio.loop.get_debug`.
  * @function EventLoop:get_debug
  * @treturn boolean
  */
@@ -314,9 +314,9 @@ static int loop_get_debug(lua_State *L) {
   return 1;
 }
 
-/*** Switches debug mode on or off.
+/*** Switches debug mode on or off. Mirrors `asyncio.loop.set_debug`.
  * @function EventLoop:set_debug
- * @tparam boolean enabled
+ * @tparam boolean enabled true for on
  */
 static int loop_set_debug(lua_State *L) {
   saros_loop_t *loop = saros__check_loop(L, 1);
@@ -342,12 +342,13 @@ static void set_count(lua_State *L, const char *name, uint64_t value) {
   lua_setfield(L, -2, name);
 }
 
-/*** What the loop has done so far.
+/*** What the loop has done so far. Not in asyncio.
  * @function EventLoop:stats
- * @treturn table `iterations`; `callbacks`, all entries of the ready queue that were taken up, steps of tasks and
- * timers among them; `tasks` and `timers`, those that are not done now; `busy` and `idle`, seconds of real time that
- * the loop ran and waited for events; `lag`, a list of `{le=, count=}`: in how many iterations the earliest timer
- * was at most `le` seconds late, by the loop's own clock. The last `le` is infinite
+ * @treturn {iterations=integer,callbacks=integer,tasks=integer,timers=integer,busy=number,idle=number,lag={{le=number,count=integer},...}}
+ * `iterations`; `callbacks`, all entries of the ready queue that were taken up, steps of tasks and timers among
+ * them; `tasks` and `timers`, those that are not done now; `busy` and `idle`, seconds of real time that the loop
+ * ran and waited for events; `lag`: in how many iterations the earliest timer was at most `le` seconds late, by
+ * the loop's own clock. The last `le` is infinite
  */
 static int loop_stats(lua_State *L) {
   static const double bounds[SAROS_LAG_BUCKETS] = SAROS_LAG_BOUNDS;

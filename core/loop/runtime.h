@@ -52,6 +52,8 @@ enum saros_slot {
   SAROS_SLOT_PENDING,     /* an error to raise as soon as the poll is over */
   SAROS_SLOT_ADOPT,       /* the launcher's function that makes a loop when one is first needed */
   SAROS_SLOT_SCRIPT,      /* the task that the launcher's script became, or nil */
+  SAROS_SLOT_CONTEXT,     /* the context that code runs in, nil: an empty one; see context.h */
+  SAROS_SLOT_CONTEXT_CLASS, /* the metatable of contexts */
   SAROS_SLOT_IO,          /* first of the I/O layer's metatables */
   SAROS_SLOT_COUNT = SAROS_SLOT_IO + 16
 };
@@ -67,6 +69,8 @@ typedef struct saros_runtime {
   uint64_t next_task_number;
   lua_Hook saved_hook;         /* of the coroutine whose bare yield is about to raise */
   int saved_mask, saved_count;
+  bool has_context;            /* SAROS_SLOT_CONTEXT is not nil */
+  uint32_t eager_depth;        /* tasks on the C stack that run their first step inside create_task */
   uint32_t gather_mark;        /* the last gather: marks its children, to find duplicates */
   /* The task layer's part in closing a loop: ends the tasks that are left, reports lost errors. */
   void (*end_tasks)(lua_State *L, saros_loop_t *loop);
@@ -118,9 +122,8 @@ typedef uint64_t saros_marker_t;
 #define SAROS_MARKER(a, b) (((saros_marker_t)0x5a705c0d << 32) | ((a) << 8) | (b))
 
 static inline void *saros__test_marker(lua_State *L, int index, saros_marker_t marker) {
-  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < sizeof marker) return NULL;
-  saros_marker_t *object = lua_touserdata(L, index);
-  return *object == marker ? object : NULL;
+  saros_marker_t *object = lua_touserdata(L, index); /* a light one has no length */
+  return object && lua_rawlen(L, index) >= sizeof marker && *object == marker ? object : NULL;
 }
 
 /* True if the value can be called: a function, or something with __call. */

@@ -1,5 +1,6 @@
 #include "loop/timed.h"
 
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/failure.h"
 #include "loop/handle.h"
@@ -16,6 +17,7 @@ static void push_subject(lua_State *L, saros_loop_t *loop, const saros_entry_t *
     lua_pushliteral(L, "callback");
     lua_pushvalue(stack, saros__values_slot(entry->extra));
     lua_xmove(stack, L, 1);
+    saros__context_unbind(L, -1);
     saros__origin_push(L, loop, sequence);
   } else if (saros__is_timer(entry)) {
     lua_pushliteral(L, "callback");

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "loop/origin.h"
@@ -187,6 +188,7 @@ void saros__push_timer_subject(lua_State *L, saros_loop_t *loop, const saros_ent
   const saros_timer_t *timer = saros_timer_heap_find(&loop->timers, ref);
   if (timer && timer->run == run_timer) {
     push_entry(L, loop, SAROS_LOOP_TIMERS, ref.slot);
+    saros__context_unbind(L, -1);
     saros__origin_push(L, loop, saros__timer_origin(ref.slot));
   } else {
     lua_pushnil(L);
@@ -197,6 +199,7 @@ void saros__push_timer_subject(lua_State *L, saros_loop_t *loop, const saros_ent
 /* Sets the timer for the function at index 3 and the arguments above it; returns its handle. */
 static int set_timer(lua_State *L, saros_loop_t *loop, double when) {
   luaL_checkstack(L, 6, NULL);
+  saros__context_bind(L, loop->rt, 3);
   int nargs = pack(L);
   bool traced = loop->debug;
   if (traced) {
@@ -268,7 +271,12 @@ static saros_timer_handle_t *check_handle(lua_State *L) {
   return handle;
 }
 
-/*** Cancels the timer: its callback will not run.
+/*** A callback that was scheduled for later: what `call_later` and `call_at` return.
+ * Mirrors `asyncio.TimerHandle`.
+ * @type TimerHandle
+ */
+
+/*** Cancels the timer: its callback will not run. Mirrors `asyncio.TimerHandle.cancel`.
  * @function TimerHandle:cancel
  */
 static int timer_cancel(lua_State *L) {
@@ -285,6 +293,7 @@ static int timer_cancel(lua_State *L) {
 }
 
 /*** Tells whether the timer was cancelled; true also after it fired.
+ * Mirrors `asyncio.TimerHandle.cancelled`.
  * @function TimerHandle:cancelled
  * @treturn boolean
  */
@@ -293,7 +302,7 @@ static int timer_cancelled(lua_State *L) {
   return 1;
 }
 
-/*** The timer's deadline.
+/*** The timer's deadline. Mirrors `asyncio.TimerHandle.when`.
  * @function TimerHandle:when
  * @treturn number seconds, by `loop:time()`
  */

@@ -2,6 +2,9 @@
 
 #include "loop/errors.h"
 
+/* Lua refuses a C stack of 200 calls; each task in a task takes three, and the program needs some. */
+enum { MAX_EAGER_DEPTH = 40 };
+
 static bool has_await(lua_State *L, int index) {
   if (luaL_getmetafield(L, index, "__await") == LUA_TNIL) return false;
   lua_pop(L, 1);
@@ -26,8 +29,8 @@ static int await_returned(lua_State *L, int status, lua_KContext context) {
 
 /*** Awaits a future, a task, or an object with `__await`. Mirrors `await`.
  * @function await
- * @param awaitable
- * @return the results
+ * @tparam awaitable awaitable what to wait for
+ * @treturn any ... its results
  * @raise the awaitable's error; CancelledError; RuntimeError where a task cannot suspend
  */
 static int task_await(lua_State *L) {
@@ -57,9 +60,9 @@ saros_future_t *saros__ensure_future(lua_State *L, saros_runtime_t *rt, int inde
 /*** Makes a future of an awaitable: futures are returned as they are, functions become tasks.
  * Mirrors `asyncio.ensure_future`.
  * @function ensure_future
- * @param x a future, a function, or an object with `__await`
+ * @tparam awaitable|function x a future, a function, or an object with `__await`
  * @param[opt] ... a function's arguments
- * @treturn Future
+ * @treturn Future the future, a task if it had to be made
  */
 static int task_ensure_future(lua_State *L) {
   saros__check_awaitable(L, 1);
@@ -67,9 +70,9 @@ static int task_ensure_future(lua_State *L) {
   return 1;
 }
 
-/*** Tells whether a value is a future or a task.
+/*** Tells whether a value is a future or a task. Mirrors `asyncio.isfuture`.
  * @function isfuture
- * @param x
+ * @tparam any x any value
  * @treturn boolean
  */
 static int task_isfuture(lua_State *L) {
@@ -77,11 +80,17 @@ static int task_isfuture(lua_State *L) {
   return 1;
 }
 
+/* has_failed(future): whether it has an error, which may be nil. */
+static int task_has_failed(lua_State *L) {
+  lua_pushboolean(L, saros__check_future(L, 1)->state == SAROS_FAILED);
+  return 1;
+}
+
 /* ---- tasks ---- */
 
 /*** Runs a function as a task of the running loop. Mirrors `asyncio.create_task`.
  * @function create_task
- * @tparam function fn
+ * @tparam function fn what to run; it may suspend
  * @param[opt] ... its arguments
  * @treturn Task
  * @raise RuntimeError if no loop is running
@@ -127,7 +136,7 @@ static int task_all_tasks(lua_State *L) {
 
 /*** Runs a function as a task. Mirrors `asyncio.loop.create_task`.
  * @function EventLoop:create_task
- * @tparam function fn
+ * @tparam function fn what to run; it may suspend
  * @param[opt] ... its arguments
  * @treturn Task
  * @raise RuntimeError if the loop is closed
@@ -153,7 +162,7 @@ static int loop_set_task_factory(lua_State *L) {
   return 0;
 }
 
-/*** The task factory.
+/*** The task factory. Mirrors `asyncio.loop.get_task_factory`.
  * @function EventLoop:get_task_factory
  * @treturn ?function nil: the default
  */
@@ -163,11 +172,30 @@ static int loop_get_task_factory(lua_State *L) {
   return 1;
 }
 
-/* Makes a task as if there were no factory: what a factory calls. */
-static int plain_task(lua_State *L) {
+/*** A task factory that runs a task's first step at once, inside `create_task`: a function that does not
+ * wait is done when it returns. `loop:set_task_factory(saros.eager_task_factory)`. On a loop that does not run,
+ * and deep inside tasks that were started this way, the first step is scheduled as usual. Mirrors
+ * `asyncio.eager_task_factory` of Python 3.12.
+ * @function eager_task_factory
+ * @tparam EventLoop loop the running loop
+ * @tparam function fn what to run; it may suspend
+ * @param[opt] ... its arguments
+ * @treturn Task
+ * @raise RuntimeError if the loop is closed
+ */
+static int eager_task_factory(lua_State *L) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
+  saros_runtime_t *rt = loop->rt;
   saros__check_callable(L, 2);
-  saros__task_new(L, loop, 2);
+  if (rt->running != loop || rt->eager_depth >= MAX_EAGER_DEPTH) {
+    saros__task_new(L, loop, 2);
+    return 1;
+  }
+  saros_task_t *task = saros__task_new_unscheduled(L, loop, 2);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  rt->eager_depth++;
+  saros__task_step(L, loop, task);
+  rt->eager_depth--;
   return 1;
 }
 
@@ -225,9 +253,9 @@ static int run_protected(lua_State *L) {
 /*** Runs the loop until a future is done, and returns its results or raises its error.
  * Mirrors `asyncio.loop.run_until_complete`.
  * @function EventLoop:run_until_complete
- * @param x a future, a function, which becomes a task, or an object with `__await`
+ * @tparam awaitable|function x a future, a function, which becomes a task, or an object with `__await`
  * @param[opt] ... a function's arguments
- * @return the results
+ * @treturn any ... the results
  * @raise the future's error; RuntimeError if the loop is closed or a loop is running, or was stopped before
  * the future was done
  */
@@ -276,8 +304,9 @@ static const luaL_Reg functions[] = {{"create_task", task_create_task},
                                      {"all_tasks", task_all_tasks},
                                      {"await", task_await},
                                      {"isfuture", task_isfuture},
+                                     {"has_failed", task_has_failed},
                                      {"ensure_future", task_ensure_future},
-                                     {"plain_task", plain_task},
+                                     {"eager_task_factory", eager_task_factory},
                                      {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"create_task", loop_create_task},

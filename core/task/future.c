@@ -103,6 +103,14 @@ static saros_waiter_t *waiter_at(saros_future_t *future, uint32_t i) {
   return i == 0 ? &future->first : &future->more[i - 1];
 }
 
+bool saros__future_has_waiter(saros_future_t *future, saros_waiter_fn wake, const void *target) {
+  for (uint32_t i = 0; i < future->waiter_count; i++) {
+    const saros_waiter_t *waiter = waiter_at(future, i);
+    if (waiter->wake == wake && waiter->target == target) return true;
+  }
+  return false;
+}
+
 int saros__future_remove_waiter(saros_future_t *future, saros_waiter_fn wake, void *target) {
   uint32_t kept = 0, count = future->waiter_count;
   for (uint32_t i = 0; i < count; i++) {

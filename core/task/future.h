@@ -87,6 +87,8 @@ static inline saros_loop_t *saros__future_loop(const saros_future_t *future) {
 /* Adds a waiter to the pending future at `index`. May raise, and then nothing changed. */
 void saros__future_add_waiter(lua_State *L, int index, saros_future_t *future, saros_waiter_fn wake,
                               void *target);
+/* True if there is a waiter with this function and target. */
+bool saros__future_has_waiter(saros_future_t *future, saros_waiter_fn wake, const void *target);
 /* Takes out all waiters with this function and target; returns how many there were. */
 int saros__future_remove_waiter(saros_future_t *future, saros_waiter_fn wake, void *target);
 

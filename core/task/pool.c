@@ -8,7 +8,8 @@
 enum { MAX_USES = 1000, MAX_IDLE = 16384 };
 
 struct saros_task_slot {
-  lua_State *co; /* NULL: the slot has no coroutine */
+  lua_State *co;      /* NULL: the slot has no coroutine */
+  saros_task_t *task; /* NULL: the slot is free */
   uint32_t next_free;
   uint32_t uses;
 };
@@ -44,7 +45,7 @@ static void add_slot(lua_State *L, saros_loop_t *loop) {
     pool->slots = slots;
     pool->capacity = capacity;
   }
-  pool->slots[pool->count] = (struct saros_task_slot){NULL, pool->free_slot, 0};
+  pool->slots[pool->count] = (struct saros_task_slot){.next_free = pool->free_slot};
   pool->free_slot = pool->count++;
 }
 
@@ -89,6 +90,7 @@ uint32_t saros__pool_take(lua_State *L, saros_loop_t *loop, lua_State **co, int 
   }
   lua_pushvalue(L, task);
   set_entry(L, loop, SAROS_LOOP_TASKS, number);
+  slot->task = lua_touserdata(L, task);
   pool->free_slot = slot->next_free;
   pool->idle--;
   slot->uses++;
@@ -109,6 +111,7 @@ uint32_t saros__pool_adopt(lua_State *L, saros_loop_t *loop, int task) {
   struct saros_task_slot *slot = &pool->slots[number];
   pool->free_slot = slot->next_free;
   slot->co = co;
+  slot->task = lua_touserdata(L, task);
   slot->uses = 1;
   return number;
 }
@@ -124,8 +127,15 @@ void saros__pool_give(saros_loop_t *loop, uint32_t number, bool reuse) {
     clear_entry(loop, SAROS_LOOP_COROUTINES, number);
     slot->co = NULL;
   }
+  slot->task = NULL;
   slot->next_free = pool->free_slot;
   pool->free_slot = number;
+}
+
+saros_task_t *saros__pool_find(const saros_loop_t *loop, uint32_t number, uint64_t task_number) {
+  if (number >= loop->tasks.count) return NULL;
+  saros_task_t *task = loop->tasks.slots[number].task;
+  return task && task->number == task_number ? task : NULL;
 }
 
 void saros__pool_free(saros_loop_t *loop) {

@@ -27,6 +27,10 @@ uint32_t saros__pool_adopt(lua_State *L, saros_loop_t *loop, int task);
 /* Gives the slot back; its coroutine is kept for reuse if `reuse`. Pops nothing, raises nothing. */
 void saros__pool_give(saros_loop_t *loop, uint32_t slot, bool reuse);
 
+/* The task in a slot, if it is the one with this number still: what outlives tasks keeps both instead of a
+ * pointer. */
+saros_task_t *saros__pool_find(const saros_loop_t *loop, uint32_t slot, uint64_t task_number);
+
 /* Frees the pool's memory. */
 void saros__pool_free(saros_loop_t *loop);
 

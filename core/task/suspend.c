@@ -22,21 +22,30 @@ saros_task_t *saros__task_suspendable(lua_State *L, saros_runtime_t *rt, const c
   return task;
 }
 
-int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
-                        lua_KContext context, lua_KFunction k) {
+void saros__task_settle(lua_State *L, saros_task_t *task) {
+  if (!task->must_cancel) return;
+  saros__task_cancel_wait(L, task);
+  saros__task_schedule(L, task->future.loop, task);
+}
+
+int saros__task_suspend_settled(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
+                                lua_KContext context, lua_KFunction k) {
+  task->wait = SAROS_WAIT_INTERNAL;
+  task->on.owner = owner;
+  task->withdraw = withdraw;
   if (task->must_cancel) { /* as a future that is awaited would be cancelled at once */
-    saros__task_cancel_wait(L, task);
-    saros__task_schedule(L, task->future.loop, task);
     task->must_cancel = false;
     if (withdraw) withdraw(task, owner);
     task->wait = SAROS_WAIT_CANCELLED;
-  } else {
-    task->wait = SAROS_WAIT_INTERNAL;
-    task->on.owner = owner;
-    task->withdraw = withdraw;
   }
   task->suspended = true;
   return lua_yieldk(L, 0, context, k);
+}
+
+int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
+                        lua_KContext context, lua_KFunction k) {
+  saros__task_settle(L, task);
+  return saros__task_suspend_settled(L, task, withdraw, owner, context, k);
 }
 
 /* The task that goes on in L; a program that resumed the coroutine itself gets an error instead. */
@@ -55,10 +64,17 @@ static int raise_cancelled(lua_State *L, saros_task_t *task) {
   return lua_error(L);
 }
 
-void saros__task_resumed(lua_State *L, saros_runtime_t *rt) {
+bool saros__task_goes_on(lua_State *L, saros_runtime_t *rt) {
   saros_task_t *task = resumed_task(L, rt);
-  if (task->must_cancel || task->wait == SAROS_WAIT_CANCELLED) raise_cancelled(L, task);
+  bool cancelled = task->must_cancel || task->wait == SAROS_WAIT_CANCELLED;
+  if (cancelled) saros__task_push_cancelled(L, task);
+  task->must_cancel = false;
   task->wait = SAROS_WAIT_NONE;
+  return !cancelled;
+}
+
+void saros__task_resumed(lua_State *L, saros_runtime_t *rt) {
+  if (!saros__task_goes_on(L, rt)) lua_error(L);
 }
 
 void saros__task_wake(lua_State *L, saros_loop_t *loop, saros_task_t *task) {

@@ -3,6 +3,7 @@
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "structures/hints.h"
+#include "task/context.h"
 #include "task/current.h"
 #include "task/pool.h"
 
@@ -77,6 +78,7 @@ static saros_task_t *new_task(lua_State *L, saros_loop_t *loop) {
 
 saros_task_t *saros__task_adopt(lua_State *L, saros_loop_t *loop, lua_State *co) {
   saros_task_t *task = new_task(L, loop);
+  if (loop->rt->has_context) saros__task_share_context(L, -1, task);
   lua_pushthread(co);
   lua_xmove(co, L, 1);
   begin(loop, task, co, saros__pool_adopt(L, loop, lua_gettop(L) - 1));
@@ -85,10 +87,11 @@ saros_task_t *saros__task_adopt(lua_State *L, saros_loop_t *loop, lua_State *co)
   return task;
 }
 
-saros_task_t *saros__task_new(lua_State *L, saros_loop_t *loop, int first) {
+saros_task_t *saros__task_new_unscheduled(lua_State *L, saros_loop_t *loop, int first) {
   saros_runtime_t *rt = loop->rt;
   int n = lua_gettop(L) - first + 1;
   saros_task_t *task = new_task(L, loop);
+  if (rt->has_context) saros__task_copy_context(L, -1, task);
   saros__loop_reserve(L, loop, 1);
   lua_State *co;
   uint32_t slot = saros__pool_take(L, loop, &co, n + 2);
@@ -98,6 +101,11 @@ saros_task_t *saros__task_new(lua_State *L, saros_loop_t *loop, int first) {
   lua_xmove(rt->anchor, co, 2);
   lua_xmove(L, co, n);
   begin(loop, task, co, slot);
+  return task;
+}
+
+saros_task_t *saros__task_new(lua_State *L, saros_loop_t *loop, int first) {
+  saros_task_t *task = saros__task_new_unscheduled(L, loop, first);
   saros__task_schedule(L, loop, task);
   return task;
 }
@@ -396,12 +404,14 @@ void saros__task_step(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
     return;
   }
   int nargs = 0;
+  if (!task->started && task->must_cancel) { /* its body never runs */
+    saros__task_push_cancelled(L, task);
+    saros__task_end_cancelled(L, task);
+    return;
+  }
+  bool contexts = rt->has_context || task->has_context;
+  if (contexts) saros__task_enter_context(L, task);
   if (!task->started) {
-    if (task->must_cancel) { /* its body never runs */
-      saros__task_push_cancelled(L, task);
-      saros__task_end_cancelled(L, task);
-      return;
-    }
     nargs = lua_gettop(co) - 1;
     task->started = true;
   } else if (!task->suspended) {
@@ -414,6 +424,11 @@ void saros__task_step(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
   int n = 0;
   int status = lua_resume(co, L, nargs, &n);
   rt->current = outer;
+  if (contexts) {
+    saros__context_set(L, rt);
+  } else if (rt->has_context) {
+    saros__context_clear(rt);
+  }
   saros__task_returned(L, loop, task, status, n);
 }
 

@@ -48,6 +48,7 @@ struct saros_task {
   bool stepping;
   bool must_cancel; /* raise a CancelledError at the next step */
   bool suspended;   /* by the core: its continuation can raise; else by coroutine.yield */
+  bool has_context; /* its extras have the context that it runs in */
   bool bad_yield;   /* it yielded values: raise a RuntimeError at the next step */
   uint16_t refusals; /* awaits refused while its loop closes */
   union {
@@ -64,15 +65,27 @@ struct saros_task {
  * script becomes a task here. `what` is the public name of the caller, for the message. */
 saros_task_t *saros__task_suspendable(lua_State *L, saros_runtime_t *rt, const char *what);
 
-/* Suspends the task until saros__task_wake or a cancellation; then `k` runs with status LUA_YIELD and
+/* What may raise in a suspension: if a cancellation was requested meanwhile, schedules the step that will
+ * raise it. A caller that has to put the task somewhere does this before. */
+void saros__task_settle(lua_State *L, saros_task_t *task);
+
+/* Suspends the task, which is settled, until saros__task_wake or a cancellation; then `k` runs with status LUA_YIELD and
  * `context`. Must be the last thing its caller does: `return saros__task_suspend(...)`. `k` begins with
  * saros__task_resumed. If a cancellation was requested meanwhile, the wait is withdrawn at once. */
+int saros__task_suspend_settled(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
+                                lua_KContext context, lua_KFunction k);
+
+/* Both in one. */
 int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn withdraw, void *owner,
                         lua_KContext context, lua_KFunction k);
 
 /* First thing in a continuation: raises the CancelledError if the wait was cancelled. Values that
  * the waker pushed are on top of the stack. */
 void saros__task_resumed(lua_State *L, saros_runtime_t *rt);
+
+/* The same for a continuation that has something to put right first: false, and the CancelledError pushed,
+ * instead of raising it. */
+bool saros__task_goes_on(lua_State *L, saros_runtime_t *rt);
 
 /* Ends an internal wait: the task runs in the next batch of ready entries. Room in the ready queue is
  * reserved first, so this may raise, and then the task still waits. Does nothing for a task that is not
@@ -89,7 +102,10 @@ int saros__await(lua_State *L, saros_runtime_t *rt, int index, const char *what)
  * schedules its first step. There must be room for eight more values on L. */
 saros_task_t *saros__task_new(lua_State *L, saros_loop_t *loop, int first);
 
-/* The same, through the loop's task factory if it has one. */
+/* The same, but nothing schedules it: its creator runs the first step. */
+saros_task_t *saros__task_new_unscheduled(lua_State *L, saros_loop_t *loop, int first);
+
+/* As saros__task_new, through the loop's task factory if it has one. */
 void saros__create_task(lua_State *L, saros_loop_t *loop, int first);
 
 /* Runs the task until it suspends or ends. There must be room for LUA_MINSTACK values on L. */

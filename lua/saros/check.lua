@@ -62,9 +62,10 @@ end
 -- @tparam string name the public function's name
 -- @tparam string expected what would have been right
 -- @param got the value that came
-function check.fail(n, name, expected, got)
-  local message = "bad argument #%d to '%s' (%s expected, got %s)"
-  blame_caller(message:format(n, name, expected, check.type_name(got)))
+-- @tparam ?string where it came from inside the argument, such as `" at index 2"`
+function check.fail(n, name, expected, got, where)
+  local message = "bad argument #%d to '%s' (%s expected, got %s%s)"
+  blame_caller(message:format(n, name, expected, check.type_name(got), where or ""))
 end
 
 --- A number, or a string that reads as one (as Lua's own functions take it).

@@ -1,16 +1,19 @@
 --- A flag that tasks can wait for; mirrors `asyncio.Event`.
 -- @module saros.event
 
+local core = require "saros.core"
 local Class = require "saros.class"
-local WaitQueue = require "saros.wait_queue"
 
---- `saros.Event()` makes one that is not set.
+local park, wake = core.wait_queue.park, core.wait_queue.wake
+
+--- A flag that tasks can wait for. `saros.Event()` makes one that is not set. Mirrors
+-- `asyncio.Event`.
 -- @type Event
 local Event = Class.new("Event")
 
 function Event:init()
   self.value = false
-  self.waiting = WaitQueue.new(self)
+  self.waiting = core.WaitQueue("Event")
 end
 
 --- Whether the flag is set.
@@ -23,7 +26,7 @@ end
 function Event:set()
   if self.value then return end
   self.value = true
-  self.waiting:wake_all()
+  wake(self.waiting, math.huge)
 end
 
 --- Clear the flag: who waits from now on is suspended until the next `set`.
@@ -37,7 +40,7 @@ end
 -- @raise `CancelledError`; `RuntimeError` on another loop than that of the first wait
 function Event:wait()
   if self.value then return true end
-  local ok, failure = self.waiting:park()
+  local ok, failure = park(self.waiting)
   if not ok then error(failure, 0) end
   return true
 end

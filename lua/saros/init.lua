@@ -18,7 +18,7 @@ local saros = {
 
 local FROM_CORE = {
   "EventLoop", "all_tasks", "await", "cpu_count", "create_task", "current_task",
-  "ensure_future", "gather", "get_running_loop", "is_error", "isfuture", "monotonic",
+  "eager_task_factory", "ensure_future", "gather", "get_running_loop", "is_error", "isfuture", "monotonic",
   "sleep",
 }
 
@@ -43,9 +43,30 @@ local FIELDS = {
   Runner = "saros.runner",
   run = "saros.runner",
 
+  ContextVar = "saros.context",
+  copy_context = "saros.context",
+
+  Barrier = "saros.barrier",
+  BoundedSemaphore = "saros.semaphore",
+  Condition = "saros.condition",
   Event = "saros.event",
+  LifoQueue = "saros.queue",
+  Lock = "saros.lock",
   LoopMonitor = "saros.loop_monitor",
+  PriorityQueue = "saros.queue",
   Queue = "saros.queue",
+  Semaphore = "saros.semaphore",
+
+  ALL_COMPLETED = "saros.wait",
+  FIRST_COMPLETED = "saros.wait",
+  FIRST_EXCEPTION = "saros.wait",
+  TaskGroup = "saros.task_group",
+  as_completed = "saros.as_completed",
+  pcall = "saros.pcall",
+  shield = "saros.shield",
+  wait = "saros.wait",
+  xpcall = "saros.pcall",
+
   periodic = "saros.periodic",
   print_tasks = "saros.print_tasks",
   timeout = "saros.timeout",

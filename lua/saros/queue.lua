@@ -4,29 +4,36 @@
 local core = require "saros.core"
 local check = require "saros.check"
 local Class = require "saros.class"
-local WaitQueue = require "saros.wait_queue"
 local Event = require "saros.event".Event
+local heap = require "saros.heap"
 
+local park, wake = core.wait_queue.park, core.wait_queue.wake
 local errors = core.errors
 
 local SHUTDOWN_OPTIONS = {immediate = "boolean"}
 
---- First in, first out. `saros.Queue(maxsize)` makes one; with a `maxsize` (default 0)
--- of 0 or less it has no bound. The field `maxsize` tells it. Items may be nil.
+--- First in, first out. `saros.Queue(maxsize)` makes one. Items may be nil. Mirrors
+-- `asyncio.Queue`.
 -- @type Queue
 local Queue = Class.new("Queue")
 
+--- Make a queue.
+-- @tparam[opt=0] number maxsize how many items it may have; 0 or less for no bound
+-- @raise `bad argument`; `ValueError` for NaN
 function Queue:init(maxsize)
   self.maxsize = maxsize == nil and 0 or check.number(maxsize, 1, self.__name)
   self.size = 0
-  self.getters = WaitQueue.new(self)
-  self.putters = WaitQueue.new(self)
+  self.getters = core.WaitQueue(self.__name)
+  self.putters = core.WaitQueue(self.__name, self.getters)
   self.unfinished = 0
   self.finished = Event()
   self.finished:set()
   self.is_shut_down = false
   self:_init()
 end
+
+--- How many items it may have; 0 or less for no bound.
+-- @attribute number Queue.maxsize
 
 -- How items are kept; subclasses replace these three.
 
@@ -40,9 +47,9 @@ function Queue:_put(item)
 end
 
 function Queue:_get()
-  local first = self.first
-  local item = self.stored[first]
-  self.stored[first] = nil
+  local stored, first = self.stored, self.first
+  local item = stored[first]
+  stored[first] = nil
   -- Starting over with the last item keeps the indices small, where Lua's tables are arrays.
   self.first = self.size == 1 and 1 or first + 1
   return item
@@ -57,15 +64,16 @@ local function add(self, item)
   if self.is_shut_down then error(errors.QueueShutDown()) end
   self:_put(item)
   self.size = self.size + 1
-  if self.unfinished == 0 then self.finished:clear() end
-  self.unfinished = self.unfinished + 1
-  self.getters:wake_next()
+  local unfinished = self.unfinished
+  if unfinished == 0 then self.finished:clear() end
+  self.unfinished = unfinished + 1
+  wake(self.getters)
 end
 
 local function take(self)
   local item = self:_get()
   self.size = self.size - 1
-  self.putters:wake_next()
+  wake(self.putters)
   return item
 end
 
@@ -88,16 +96,17 @@ function Queue:full()
 end
 
 --- Put an item in, waiting for a free slot while the queue is full.
--- @param item any value
+-- @tparam any item any value
 -- @raise `QueueShutDown` once the queue is shut down; `CancelledError`; `RuntimeError` on
 -- another loop than that of the first wait
 function Queue:put(item)
-  while is_full(self) do
+  local maxsize = self.maxsize
+  while maxsize > 0 and self.size >= maxsize do -- is_full, in place: this is hot
     if self.is_shut_down then error(errors.QueueShutDown()) end
-    local ok, failure, woken = self.putters:park()
+    local ok, failure, woken = park(self.putters)
     if not ok then
       -- The slot that it was woken for is the next one's.
-      if woken and not is_full(self) then self.putters:wake_next() end
+      if woken and not is_full(self) then wake(self.putters) end
       error(failure, 0)
     end
   end
@@ -105,7 +114,7 @@ function Queue:put(item)
 end
 
 --- Put an item in at once.
--- @param item any value
+-- @tparam any item any value
 -- @raise `QueueFull`; `QueueShutDown`
 function Queue:put_nowait(item)
   if is_full(self) and not self.is_shut_down then error(errors.QueueFull()) end
@@ -113,16 +122,16 @@ function Queue:put_nowait(item)
 end
 
 --- Take an item out, waiting for one while the queue is empty.
--- @return the item
+-- @treturn any the item
 -- @raise `QueueShutDown` once the queue is shut down and empty; `CancelledError`;
 -- `RuntimeError` on another loop than that of the first wait
 function Queue:get()
   while self.size == 0 do
     if self.is_shut_down then error(errors.QueueShutDown()) end
-    local ok, failure, woken = self.getters:park()
+    local ok, failure, woken = park(self.getters)
     if not ok then
       -- The item that it was woken for is the next one's.
-      if woken and self.size > 0 then self.getters:wake_next() end
+      if woken and self.size > 0 then wake(self.getters) end
       error(failure, 0)
     end
   end
@@ -130,7 +139,7 @@ function Queue:get()
 end
 
 --- Take an item out at once.
--- @return the item
+-- @treturn any the item
 -- @raise `QueueEmpty`; `QueueShutDown` once the queue is shut down and empty
 function Queue:get_nowait()
   if self.size == 0 then
@@ -167,15 +176,53 @@ end
 
 --- Close the queue: from now on `put` raises `QueueShutDown`, and `get` does once the
 -- queue is empty. Who waits is woken, to find that out.
--- @tparam ?table options `immediate=true` drops the items that are left, as if each one
--- had been taken out and its work were done
+-- @tparam ?table options how to close it
+-- @tparam[opt=false] boolean options.immediate true drops the items that are left, as if each
+-- one had been taken out and its work were done
 -- @raise `bad argument`; `ValueError` for an unknown option
 function Queue:shutdown(options)
   options = check.options(options, SHUTDOWN_OPTIONS, 1, "shutdown")
   self.is_shut_down = true
   if options.immediate then drop_items(self) end
-  self.getters:wake_all()
-  self.putters:wake_all()
+  wake(self.getters, math.huge)
+  wake(self.putters, math.huge)
 end
 
-return {Queue = Queue}
+--- A queue that gives the smallest item first: `saros.PriorityQueue(maxsize)`. Items are numbers,
+-- strings, objects with `__lt`, or lists such as `{priority, item}`, which are compared entry by
+-- entry as Python's tuples are. Mirrors `asyncio.PriorityQueue`.
+-- @type PriorityQueue
+local PriorityQueue = Queue:extend("PriorityQueue")
+
+function PriorityQueue:_init()
+  self.stored = {}
+end
+
+function PriorityQueue:_put(item)
+  heap.push(self.stored, item)
+end
+
+function PriorityQueue:_get()
+  return heap.pop(self.stored)
+end
+
+--- A queue that gives the newest item first: `saros.LifoQueue(maxsize)`. Mirrors
+-- `asyncio.LifoQueue`.
+-- @type LifoQueue
+local LifoQueue = Queue:extend("LifoQueue")
+
+function LifoQueue:_init()
+  self.stored = {}
+end
+
+function LifoQueue:_put(item)
+  self.stored[self.size + 1] = item
+end
+
+function LifoQueue:_get()
+  local item = self.stored[self.size]
+  self.stored[self.size] = nil
+  return item
+end
+
+return {Queue = Queue, PriorityQueue = PriorityQueue, LifoQueue = LifoQueue}

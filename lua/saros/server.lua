@@ -12,10 +12,10 @@
 
 local core = require "saros.core"
 local Class = require "saros.class"
-local WaitQueue = require "saros.wait_queue"
 local check = require "saros.check"
 local timeout = require "saros.timeout"
 
+local park, wake = core.wait_queue.park, core.wait_queue.wake
 local errors = core.errors
 
 -- Seconds that a client has, when the server ends, to take what was written to it.
@@ -33,14 +33,14 @@ function Server:init(loop, listeners, backlog)
   self.serving = false
   self.clients, self.handlers = {}, {}
   self.open, self.handling = 0, 0
-  self.changes = WaitQueue.new(self)
+  self.changes = core.WaitQueue("Server")
 end
 
 -- ---- bookkeeping ----
 
 local function wait_until(self, condition)
   while not condition(self) do
-    local ok, failure = self.changes:park()
+    local ok, failure = park(self.changes)
     if not ok then error(failure, 0) end
   end
 end
@@ -54,7 +54,7 @@ local function is_handled(self)
 end
 
 local function changed(self)
-  if self.open == 0 or self.handling == 0 then self.changes:wake_all() end
+  if self.open == 0 or self.handling == 0 then wake(self.changes, math.huge) end
 end
 
 -- A connection has come; `_detach` will be called once when it is lost.
@@ -144,7 +144,8 @@ local function finish(self)
   wait_until(self, is_closed)
 end
 
---- A server.
+--- What listens, and knows its connections; a `<close>` variable ends all of it at the end
+-- of its scope. Mirrors `asyncio.Server`.
 -- @type Server
 
 --- The loop it runs on.
@@ -154,7 +155,7 @@ function Server:get_loop()
 end
 
 --- The addresses it listens on.
--- @treturn {table,...} addresses; empty once it is closed
+-- @treturn {Address,...} addresses; empty once it is closed
 function Server:sockets()
   local list = {}
   for i, listener in ipairs(self.listeners or {}) do list[i] = listener:address() end

@@ -1,6 +1,7 @@
 -- micro.lua SECTION: the measurements on Saros, through its public API alone.
 --
--- Sections: tasks sleep0 call_soon call_later timers lateness task_memory.
+-- Sections: tasks sleep0 call_soon call_later timers lateness task_memory lock queue
+-- task_group.
 -- Prints `metric value` lines, each the median of its passes. Times are the
 -- process's processor time, in the unit that the metric's name ends with;
 -- lateness is by the loop's own clock.
@@ -143,6 +144,61 @@ function sections.task_memory()
     print("task_resident_bytes", (resident_bytes() - resident) / n)
   end
   collectgarbage("restart")
+end
+
+-- Two tasks want a lock that is held: from then on each release hands it to the one that waits.
+function sections.lock()
+  local n = 100000
+  report("lock_ns", 7, function()
+    local lock = saros.Lock()
+    local function take_turns()
+      for _ = 1, n / 2 do
+        lock:acquire()
+        lock:release()
+      end
+    end
+    lock:acquire()
+    local both = saros.gather(take_turns, take_turns)
+    saros.sleep(0)
+    local begin = os.clock()
+    lock:release()
+    both:await()
+    return (os.clock() - begin) / n * 1e9
+  end)
+end
+
+-- A producer and a consumer of a queue with room for one item: both wait all the time.
+function sections.queue()
+  local n = 100000
+  report("queue_ns", 7, function()
+    local queue = saros.Queue(1)
+    local function produce()
+      for i = 1, n do queue:put(i) end
+    end
+    local function consume()
+      for _ = 1, n do queue:get() end
+    end
+    local begin = os.clock()
+    saros.gather(produce, consume):await()
+    return (os.clock() - begin) / n * 1e9
+  end)
+end
+
+function sections.task_group()
+  local n = 10000
+  local function noop()
+    saros.sleep(0)
+  end
+  report("task_group_ms", 9, function()
+    local begin = os.clock()
+    do
+      local group <close> = saros.TaskGroup()
+      for _ = 1, n do
+        group:create_task(noop)
+      end
+    end
+    return (os.clock() - begin) * 1e3
+  end)
 end
 
 local section = sections[arg[1]]

@@ -60,11 +60,14 @@ local asyncio_micro = ("%s %s "):format(quote(python), quote(here .. "peers/asyn
 local asyncio_echo = ("%s %s "):format(quote(python), quote(here .. "peers/echo_asyncio.py"))
 
 local micro = {
-  {"Saros", in_saros("micro.lua"), "tasks sleep0 call_soon call_later timers lateness task_memory"},
+  {"Saros", in_saros("micro.lua"),
+    "tasks sleep0 call_soon call_later timers lateness task_memory lock queue task_group"},
   {"raw libuv", in_c("uv_micro"), "timers call_later"},
   {"bare Lua", in_lua("peers/bare_coroutines.lua"), "tasks task_memory"},
-  {"uvloop", asyncio_micro .. "uvloop ", "tasks sleep0 call_soon call_later timers lateness"},
-  {"asyncio", asyncio_micro .. "asyncio ", "tasks sleep0 call_soon call_later timers lateness"},
+  {"uvloop", asyncio_micro .. "uvloop ",
+    "tasks sleep0 call_soon call_later timers lateness lock queue task_group"},
+  {"asyncio", asyncio_micro .. "asyncio ",
+    "tasks sleep0 call_soon call_later timers lateness lock queue task_group"},
   {"node", "node " .. quote(here .. "peers/node_micro.js") .. " ", "tasks sleep0 call_soon timers"},
   {"luv", in_lua("peers/luv_micro.lua"), "timers call_later"},
   {"cqueues", in_lua("peers/cqueues_micro.lua"), "tasks sleep0 lateness"},

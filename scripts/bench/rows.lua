@@ -53,6 +53,24 @@ return {
     lines = {{metric = "timer_fire_ns", unit = "ns", of = "raw libuv", at_most = 0.7}},
   },
   {
+    name = "lock",
+    title = "lock handed from task to task",
+    group = "lock",
+    lines = {{metric = "lock_ns", unit = "ns", of = "uvloop", at_most = 1 / 8}},
+  },
+  {
+    name = "queue",
+    title = "queue of one item, put and get",
+    group = "queue",
+    lines = {{metric = "queue_ns", unit = "ns", of = "uvloop", at_most = 1 / 8}},
+  },
+  {
+    name = "task_group",
+    title = "`TaskGroup` of 10,000 tasks that `sleep(0)`",
+    group = "task_group",
+    lines = {{metric = "task_group_ms", unit = "ms", of = "uvloop", at_most = 1 / 8}},
+  },
+  {
     name = "lateness",
     title = "`sleep(0.0005)`, how late (median)",
     group = "lateness",

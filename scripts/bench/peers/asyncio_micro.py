@@ -104,7 +104,60 @@ async def lateness():
     print("sleep_early_count", sum(x < 0 for x in late))
 
 
-sections = {f.__name__: f for f in (tasks, sleep0, call_soon, call_later, timers, lateness)}
+async def lock():
+    n, passes = 50_000, []
+    for _ in range(PASSES):
+        held = asyncio.Lock()
+
+        async def take_turns():
+            for _ in range(n // 2):
+                await held.acquire()
+                held.release()
+
+        await held.acquire()
+        both = asyncio.gather(take_turns(), take_turns())
+        await asyncio.sleep(0)
+        begin = clock()
+        held.release()
+        await both
+        passes.append((clock() - begin) / n * 1e9)
+    report("lock_ns", passes)
+
+
+async def queue():
+    n, passes = 50_000, []
+    for _ in range(PASSES):
+        items = asyncio.Queue(1)
+
+        async def produce():
+            for i in range(n):
+                await items.put(i)
+
+        async def consume():
+            for _ in range(n):
+                await items.get()
+
+        begin = clock()
+        await asyncio.gather(produce(), consume())
+        passes.append((clock() - begin) / n * 1e9)
+    report("queue_ns", passes)
+
+
+async def task_group():
+    async def noop():
+        await asyncio.sleep(0)
+
+    n, passes = 10_000, []
+    for _ in range(PASSES):
+        begin = clock()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(n):
+                group.create_task(noop())
+        passes.append((clock() - begin) * 1e3)
+    report("task_group_ms", passes)
+
+
+sections = {f.__name__: f for f in (tasks, sleep0, call_soon, call_later, timers, lateness, lock, queue, task_group)}
 if sys.argv[1] == "uvloop":
     import uvloop
     uvloop.install()

@@ -215,4 +215,51 @@ describe("core.io.protocol", function()
     assert.is_false(ok)
     assert.is_true(saros.is_error(failure, saros.KeyboardInterrupt))
   end)
+
+  it("runs in the context in which the connection, or its server, was made", function()
+    local var = saros.ContextVar("var", "none")
+    local seen = {}
+    local function see(name)
+      return function() seen[#seen + 1] = name .. " " .. var:get() end
+    end
+    local methods = {}
+    for _, name in ipairs {"connection_made", "data_received", "eof_received", "connection_lost"} do
+      methods[name] = see(name)
+    end
+    network.quietly(function()
+      local inside = saros.copy_context()
+      inside:run(var.set, var, "server's")
+      local client, peer, server = inside:run(network.protocols, nil, methods)
+      local _ <close> = server
+      var:set("task's")
+      client.transport:write("hello")
+      peer.wait("data")
+      client.transport:close()
+      peer.wait("lost")
+      assert.equal("task's", var:get())
+    end)
+    assert.same({
+      "connection_made server's", "data_received server's", "eof_received server's",
+      "connection_lost server's",
+    }, seen)
+  end)
+
+  it("does not leave its context to others when a method fails", function()
+    local var = saros.ContextVar("var", "none")
+    local after
+    local contexts = network.run(function()
+      local loop = saros.get_running_loop()
+      local inside = saros.copy_context()
+      inside:run(var.set, var, "server's")
+      local client, peer, server = inside:run(network.protocols, nil, {
+        data_received = function() error("boo") end,
+      })
+      local _ <close> = server
+      loop:set_exception_handler(function() after = var:get() end)
+      client.transport:write("hello")
+      peer.wait("lost")
+    end)
+    assert.same({}, contexts)
+    assert.equal("none", after)
+  end)
 end)
