@@ -168,6 +168,29 @@ describe("saros.print_tasks", function()
       "c: waiting at " .. protected .. " in Queue:get"), text)
   end)
 
+  it("puts the tasks of a TaskGroup under the one that leaves its scope", function()
+    local text = drawn(function(loop)
+      loop:create_task(function()
+        local group <close> = saros.TaskGroup()
+        group:create_task(saros.sleep, 60):set_name("a")
+        group:create_task(function() end)
+        group:create_task(saros.sleep, 60):set_name("b")
+      end):set_name("parent")
+    end, 3):gsub(" at %S+:%d+", "")
+    assert.equal(lines(
+      "parent: waiting in TaskGroup:__close",
+      "  a: sleeping, 59.000 s left",
+      "  b: sleeping, 59.000 s left"), text)
+  end)
+
+  it("puts what a shield protects under the task that awaits it", function()
+    local text = drawn(function(loop)
+      local inner = loop:create_task(saros.sleep, 60):set_name("inner")
+      loop:create_task(function() saros.shield(inner):await() end):set_name("parent")
+    end):gsub(" at %S+:%d+", "")
+    assert.equal(lines("parent: waiting for a shield", "  inner: sleeping, 59.000 s left"), text)
+  end)
+
   it("prints chains, each task once, those that several await in full where they come first", function()
     local function await(future) future:await() end
     local text = drawn(function(loop)

@@ -49,7 +49,8 @@ static int look_at_task(lua_State *L, saros_task_t *task) {
 /* look(future): what it is doing, without a trace that somebody looked.
  * Of any future that is done, `cancelled`, `finished` or `failed`. Of a task: `not started` and where its
  * function begins, if that is in Lua; `running`; `ready`, its next step is scheduled; `sleeping` and when that
- * ends; `waiting` and the future that it awaits, if it is one. Of a future: `pending`; of a gather also the list of its children, not to be changed. */
+ * ends; `waiting` and the future that it awaits, if it is one. Of a future: `pending`; of a gather or a shield also the list of its children, not to be
+ * changed, and which of the two it is. */
 static int inspect_look(lua_State *L) {
   saros_future_t *future = saros__check_future(L, 1);
   luaL_checkstack(L, 4, NULL);
@@ -57,9 +58,27 @@ static int inspect_look(lua_State *L) {
     return look_at_task(L, (saros_task_t *)future);
   }
   lua_pushstring(L, state_names[future->state]);
-  if (saros__future_done(future) || !future->gathering) return 1;
-  saros__gather_push_children(L, 1);
-  return 2;
+  if (saros__future_done(future)) return 1;
+  if (future->gathering) {
+    saros__gather_push_children(L, 1);
+    lua_pushliteral(L, "gather");
+    return 3;
+  }
+  saros__future_extra(L, 1, future, "shielded");
+  if (lua_isnil(L, -1)) return lua_pop(L, 1), 1;
+  lua_pushliteral(L, "shield");
+  return 3;
+}
+
+/* note_shielded(future, list): the future of a shield ends as the only one in the list does. */
+static int inspect_note_shielded(lua_State *L) {
+  saros_future_t *future = saros__check_future(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  saros__future_extras(L, 1, future);
+  lua_insert(L, 2);
+  lua_setfield(L, 2, "shielded");
+  return 0;
 }
 
 /* is_main_task(task): whether the loop runs until it is done, or it is the launcher's script. */
@@ -77,6 +96,7 @@ static int inspect_source_traceback(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {{"look", inspect_look},
+                                     {"note_shielded", inspect_note_shielded},
                                      {"is_main_task", inspect_is_main_task},
                                      {"source_traceback", inspect_source_traceback},
                                      {NULL, NULL}};

@@ -9,7 +9,7 @@
 
 #include "task/task.h"
 
-/* Adds `look`, `is_main_task` and `source_traceback` to the module table on top. */
+/* Adds `look`, `note_shielded`, `is_main_task` and `source_traceback` to the module table on top. */
 void saros__inspect_functions(lua_State *L, saros_runtime_t *rt);
 
 #endif

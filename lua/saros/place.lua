@@ -76,21 +76,24 @@ end
 -- @treturn ?string the innermost place that is not in the library; if all are, the innermost one; nil if
 -- there is none
 -- @treturn ?string the public name of the function of the library that was called there
+-- @return the first argument of that function
 function place.of_coroutine(co)
-  local innermost, name
+  local innermost, name, object
   local level = 0
   local info = debug.getinfo(co, level, "Slf")
   while info do
     if info.currentline > 0 then
       local here = info.short_src .. ":" .. info.currentline
-      if not place.is_library(info.source) then return here, name end
+      if not place.is_library(info.source) then return here, name, object end
       innermost = innermost or here
     end
-    name = place.library_name(info.func, first_local(co, level)) or name
+    local first = first_local(co, level)
+    local found = place.library_name(info.func, first)
+    if found then name, object = found, first end
     level = level + 1
     info = debug.getinfo(co, level, "Slf")
   end
-  return innermost, name
+  return innermost, name, object
 end
 
 return place

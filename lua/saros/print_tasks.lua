@@ -21,10 +21,18 @@ local function is_task(future)
   return check.type_name(future) == "Task"
 end
 
+-- What an object of the library waits for, in whose method the task is: its metamethod `__awaited` tells.
+local function awaited_inside(task)
+  local _, _, object = place.of_coroutine(task:get_coro())
+  local metatable = debug.getmetatable(object)
+  local list = metatable and rawget(metatable, "__awaited")
+  return list and list(object) or {}
+end
+
 -- The futures that a future, pending, depends on, in order.
 local function awaited_by(future)
   local state, on = core.look(future)
-  if state == "waiting" then return {on} end
+  if state == "waiting" then return on ~= nil and {on} or awaited_inside(future) end
   if type(on) == "table" then return on end
   return {}
 end
@@ -47,10 +55,8 @@ end
 local function describe_awaited(self, future, name)
   if future == nil then return "" end
   if is_task(future) then return " for " .. future:get_name() end
-  local _, children = core.look(future)
-  if children then
-    return self.seen[future] and " for a gather (see above)" or " for a gather"
-  end
+  local _, _, kind = core.look(future)
+  if kind then return (" for a %s%s"):format(kind, self.seen[future] and " (see above)" or "") end
   return (name == nil or WAITS_FOR_ANY[name]) and " for a future" or ""
 end
 
@@ -92,8 +98,8 @@ local function add_future(self, future, depth)
   if is_task(future) then
     add_line(self, depth, known and future:get_name() .. " (see above)" or describe_task(self, future))
   else
-    local state, children = core.look(future)
-    local what = children and "a gather" or "a future: " .. state
+    local state, _, kind = core.look(future)
+    local what = kind and "a " .. kind or "a future: " .. state
     add_line(self, depth, known and what .. " (see above)" or what)
   end
   self.seen[future] = true
