@@ -21,6 +21,7 @@
 #include "task/gather.h"
 #include "task/generator.h"
 #include "task/group.h"
+#include "task/inspect.h"
 #include "task/script.h"
 #include "task/sleep.h"
 #include "task/task.h"
@@ -136,6 +137,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__generator_functions(L, rt);
   saros__group_functions(L, rt);
   saros__wait_queue_functions(L, rt);
+  saros__inspect_functions(L, rt);
   saros__script_functions(L, rt);
   saros__io_open(L, rt);
   open_loop_class(L, rt);

@@ -64,7 +64,8 @@ enum saros_loop_slot {
   SAROS_LOOP_FACTORY,     /* the task factory, or nil */
   SAROS_LOOP_INTERRUPT,   /* the function for the first SIGINT, or nil */
   SAROS_LOOP_GENERATORS,  /* weak table: number -> generator that has begun here; nil before the first */
-  SAROS_LOOP_SLOTS = SAROS_LOOP_GENERATORS,
+  SAROS_LOOP_ORIGINS,     /* the table of origin.h, or nil */
+  SAROS_LOOP_SLOTS = SAROS_LOOP_ORIGINS,
 };
 
 /* What the task layer keeps per loop; see task/pool.h. */
@@ -112,6 +113,7 @@ struct saros_loop {
   uint32_t polls_skipped;
   uint32_t active_io;        /* what keeps run() going beside callbacks, timers and tasks */
   uint32_t listening;        /* how much of that is not outstanding: see saros__loop_outstanding */
+  uint32_t background;       /* tasks asleep, each with its timer, that do not keep run() going */
   struct saros_signal *signals;   /* signals.c */
   struct saros_watcher *watchers; /* watcher.c */
   struct saros_limit *limit;      /* limit.c */

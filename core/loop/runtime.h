@@ -81,8 +81,9 @@ typedef struct saros_runtime {
   void (*end_tasks)(lua_State *L, saros_loop_t *loop);
   /* And in freeing one: gives the memory of its pool back. */
   void (*free_tasks)(saros_loop_t *loop);
-  /* Pushes the task whose step the entry is, or nil. */
-  void (*push_step_task)(lua_State *L, const struct saros_entry *entry);
+  /* Pushes the task whose step the entry is, and a traceback of it; two nils if it is done. False, and nothing
+   * pushed, for any other entry. */
+  bool (*push_step_task)(lua_State *L, const struct saros_entry *entry);
   /* The launcher's script needs a loop: makes one and returns it. */
   saros_loop_t *(*adopt_script)(lua_State *L, struct saros_runtime *rt);
 } saros_runtime_t;
