@@ -9,6 +9,7 @@
 #include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
+#include "loop/inspect.h"
 #include "loop/interrupt.h"
 #include "loop/limit.h"
 #include "loop/loop.h"
@@ -129,6 +130,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__interrupt_open(L, rt);
   saros__clock_open(L, rt);
   saros__limit_open(L, rt);
+  saros__inspect_open(L, rt);
   saros__awaitable_functions(L, rt);
   saros__sleep_functions(L, rt);
   saros__context_functions(L, rt);
