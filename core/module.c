@@ -4,6 +4,8 @@
 #include <uv.h>
 
 #include "io/io.h"
+#include "io/readline.h"
+#include "io/terminal.h"
 #include "loop/class.h"
 #include "loop/clock.h"
 #include "loop/context.h"
@@ -140,6 +142,8 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__wait_queue_functions(L, rt);
   saros__script_functions(L, rt);
   saros__io_open(L, rt);
+  saros__terminal_functions(L, rt);
+  saros__readline_functions(L, rt);
   open_loop_class(L, rt);
   lua_setfield(L, -2, "EventLoop");
   lua_pushstring(L, uv_version_string());

@@ -1,7 +1,7 @@
 /* runtime.h: what one Lua state holds, whatever the number of its loops.
  *
  * There are no mutable C statics (but the slots of signal handlers, see
- * interrupt.h and inspect.h): everything hangs off one runtime per Lua state, a userdata that
+ * interrupt.h and inspect.h, and what readline.h says): everything hangs off one runtime per Lua state, a userdata that
  * is upvalue 1 of every C function of the core, so any of them reaches it
  * without a look-up.
  *
