@@ -15,7 +15,7 @@ describe("the saros command", function()
   it("explains itself when asked, on its output", function()
     local outcome, output, errors = launch("--help")
     assert.equal("exit 0", outcome)
-    assert.matches("^usage: saros FILE", output)
+    assert.matches("^usage: saros\n +saros FILE", output)
     assert.equal("", errors)
   end)
 

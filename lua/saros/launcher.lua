@@ -1,7 +1,7 @@
 --- The `saros` command: what its command line asks for.
 --
 -- A script (`saros.script`) from a file, from standard input or from the command line
--- itself. Meanwhile SIGUSR1 prints who awaits whom.
+-- itself, or the REPL (`saros.repl`). Meanwhile SIGUSR1 prints who awaits whom.
 -- @module saros.launcher
 -- @local
 
@@ -11,7 +11,8 @@ local error_text = require "saros.error_text"
 local script = require "saros.script"
 
 local USAGE = [[
-usage: saros FILE [ARGS...]
+usage: saros
+       saros FILE [ARGS...]
        saros -e CODE [ARGS...]
        saros --version
        saros --help
@@ -20,7 +21,11 @@ Runs FILE, a Lua script in which awaiting works anywhere, with ARGS in `arg` as 
 FILE may be - for standard input. What the script leaves scheduled runs to completion.
 -e runs CODE in the same way; `saros` is a global there.
 
-Without arguments the script is standard input, if that is no terminal.
+Without arguments it reads lines from the terminal, runs each and prints what it gives; awaiting
+works there, and tasks go on meanwhile. If standard input is no terminal, that is the script.
+
+  SAROS_HISTORY   file with the lines typed before, ~/.saros_history by default; empty for none
+  SAROS_READLINE  the library that edits lines, GNU readline by default; empty for none
 
 SIGUSR1 prints the tree of tasks. Ctrl-C cancels the script; pressed again, it ends it.
 ]]
@@ -88,8 +93,10 @@ local function version()
 end
 
 local function run_input(arguments)
-  if core.is_terminal() then return refuse("there is nothing to run") end
-  return run_chunk(arguments, 0, loadfile())
+  if not core.is_terminal() then return run_chunk(arguments, 0, loadfile()) end
+  print(version())
+  _G.saros = saros
+  return status_of(pcall(require("saros.repl").run))
 end
 
 local function print_usage()
