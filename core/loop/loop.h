@@ -96,6 +96,7 @@ struct saros_loop {
   bool debug;
   bool has_factory;
   bool has_error; /* SAROS_SLOT_PENDING holds an error to raise after the poll */
+  saros_task_t *interruptible; /* in its Lua code even the first SIGINT is raised; only ever compared */
   lua_State *L;      /* the state that runs the loop, NULL when it does not run */
   lua_State *anchor; /* keeps the loop's Lua values, see saros_loop_slot */
 
