@@ -27,6 +27,7 @@ for name, kind in pairs(core.errors) do saros[name] = kind end
 
 -- Names that are a whole module.
 local MODULES = {
+  cron = "saros.cron",
   loop = "saros.loop",
   signal = "saros.signal",
   testing = "saros.testing",

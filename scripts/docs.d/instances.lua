@@ -81,6 +81,8 @@ function instances.LeftoverError()
   return saros.testing.LeftoverError {message = "1 task is still pending", leftovers = {tasks = {"Task-1"}}}
 end
 
+function instances.CronExpression() return saros.cron.parse("@daily") end
+
 function instances.Barrier() return saros.Barrier(1) end
 
 return instances
