@@ -21,6 +21,7 @@ supported_platforms = { "unix" }
 
 dependencies = {
   "lua >= 5.4",
+  "argparse >= 0.7",
 }
 
 external_dependencies = {

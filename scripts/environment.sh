@@ -35,6 +35,18 @@ find_lua() {
 # Whether busted works under that Lua; some systems have it for other versions alone.
 has_busted() { find_lua && "$lua" -e 'require("busted.core")' 2>/dev/null; }
 
+# Whether that Lua finds argparse, which reads the arguments of `saros cron`.
+has_argparse() { find_lua && "$lua" -e 'require("argparse")' 2>/dev/null; }
+
+# Whether the time zone database is where saros.timezone looks for it.
+has_timezones() {
+  if [ -n "${TZDIR:-}" ]; then [ -e "$TZDIR/UTC" ]; return; fi
+  for folder in /usr/share/zoneinfo /usr/lib/zoneinfo /usr/share/lib/zoneinfo /etc/zoneinfo; do
+    [ -e "$folder/UTC" ] && return 0
+  done
+  return 1
+}
+
 # Whether the system's loader finds GNU readline, or SAROS_READLINE names it, as the REPL looks for it.
 has_readline() {
   find_lua && "$lua" -e '

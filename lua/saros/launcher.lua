@@ -1,7 +1,7 @@
 --- The `saros` command: what its command line asks for.
 --
 -- A script (`saros.script`) from a file, from standard input or from the command line
--- itself, or the REPL (`saros.repl`). Meanwhile SIGUSR1 prints who awaits whom.
+-- itself, the REPL (`saros.repl`), or a command of its own. Meanwhile SIGUSR1 prints who awaits whom.
 -- @module saros.launcher
 -- @local
 
@@ -14,6 +14,7 @@ local USAGE = [[
 usage: saros
        saros FILE [ARGS...]
        saros -e CODE [ARGS...]
+       saros cron "EXPRESSION" [--timezone TZ] [--count N]
        saros --version
        saros --help
 
@@ -23,6 +24,9 @@ FILE may be - for standard input. What the script leaves scheduled runs to compl
 
 Without arguments it reads lines from the terminal, runs each and prints what it gives; awaiting
 works there, and tasks go on meanwhile. If standard input is no terminal, that is the script.
+
+cron prints when a cron expression runs next; `saros cron --help` tells more. A script of that
+name is `saros ./cron`.
 
   SAROS_HISTORY   file with the lines typed before, ~/.saros_history by default; empty for none
   SAROS_READLINE  the library that edits lines, GNU readline by default; empty for none
@@ -118,6 +122,15 @@ local OPTIONS = {
   ["--version"] = print_version,
 }
 
+-- The module of each command; its `main` is given what follows the name, and returns the exit status.
+local COMMANDS = {
+  cron = "saros.cron_command",
+}
+
+local function run_command(arguments)
+  return require(COMMANDS[arguments[1]]).main(table.move(arguments, 2, #arguments, 1, {}))
+end
+
 local function print_tasks()
   if saros.print_tasks then saros.print_tasks() end
 end
@@ -131,6 +144,7 @@ function launcher.main(arguments)
   if first == nil then return run_input(arguments) end
   if OPTIONS[first] then return OPTIONS[first](arguments) end
   if first:sub(1, 1) == "-" then return refuse(("unknown option '%s'"):format(first)) end
+  if COMMANDS[first] then return run_command(arguments) end
   return run_file(arguments)
 end
 
