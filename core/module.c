@@ -19,6 +19,7 @@
 #include "task/awaitable.h"
 #include "task/context.h"
 #include "task/gather.h"
+#include "task/generator.h"
 #include "task/group.h"
 #include "task/script.h"
 #include "task/sleep.h"
@@ -132,6 +133,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__sleep_functions(L, rt);
   saros__context_functions(L, rt);
   saros__gather_functions(L, rt);
+  saros__generator_functions(L, rt);
   saros__group_functions(L, rt);
   saros__wait_queue_functions(L, rt);
   saros__script_functions(L, rt);

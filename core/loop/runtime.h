@@ -25,6 +25,7 @@
 
 typedef struct saros_loop saros_loop_t;
 typedef struct saros_task saros_task_t;
+struct saros_generator;
 struct saros_entry;
 
 /* Places on the anchor's stack. */
@@ -54,6 +55,7 @@ enum saros_slot {
   SAROS_SLOT_SCRIPT,      /* the task that the launcher's script became, or nil */
   SAROS_SLOT_CONTEXT,     /* the context that code runs in, nil: an empty one; see context.h */
   SAROS_SLOT_CONTEXT_CLASS, /* the metatable of contexts */
+  SAROS_SLOT_GENERATOR,   /* metatable */
   SAROS_SLOT_IO,          /* first of the I/O layer's metatables */
   SAROS_SLOT_COUNT = SAROS_SLOT_IO + 16
 };
@@ -63,10 +65,13 @@ typedef struct saros_runtime {
   saros_task_t *current;       /* the task being stepped */
   lua_State *anchor;           /* holds the slots */
   lua_State *script;           /* the launcher's main chunk while it has no loop */
+  struct saros_generator *script_generator; /* the innermost whose body is that chunk's code */
+  struct saros_generator *generator; /* the innermost whose body is on the C stack, linked or not */
   saros_loop_t *loops;         /* all loop structures, linked by `next` */
   uint32_t next_loop_id;
   uint32_t class_epoch;        /* changes when a loop class gains a method */
   uint64_t next_task_number;
+  lua_Integer next_generator_number;
   lua_Hook saved_hook;         /* of the coroutine whose bare yield is about to raise */
   int saved_mask, saved_count;
   bool has_context;            /* SAROS_SLOT_CONTEXT is not nil */

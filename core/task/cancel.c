@@ -1,6 +1,6 @@
 /* cancel.c: cancelling tasks. */
 #include "loop/errors.h"
-#include "task/task.h"
+#include "task/generator.h"
 
 /* Two messages: that of the request that cancelled the wait, as of the future that CPython would await
  * there, and that of the last other request, which stays with the task. */
@@ -55,16 +55,18 @@ void saros__task_withdraw(saros_task_t *task) {
   }
 }
 
-/* Pushes the future that a suspended task awaits: it is on top of the coroutine's stack. */
+/* Pushes the future that a suspended task awaits: it is on top of the stack of the coroutine that awaits. */
 static saros_future_t *push_awaited(lua_State *L, saros_task_t *task) {
-  lua_pushvalue(task->co, -1);
-  lua_xmove(task->co, L, 1);
+  lua_State *co = saros__task_innermost(task);
+  lua_pushvalue(co, -1);
+  lua_xmove(co, L, 1);
   return task->on.awaited;
 }
 
 /* True if the task is suspended as the loop left it, so that its stack can be looked at. */
 static bool is_waiting_for_future(const saros_task_t *task) {
-  return task->wait == SAROS_WAIT_FUTURE && task->suspended && lua_status(task->co) == LUA_YIELD;
+  return task->wait == SAROS_WAIT_FUTURE && task->suspended && lua_status(task->co) == LUA_YIELD &&
+         lua_status(saros__task_innermost(task)) == LUA_YIELD;
 }
 
 /* One request follows the chain of tasks that await tasks to its end, in a loop: chains are long. */

@@ -2,6 +2,7 @@
 
 #include "loop/errors.h"
 #include "loop/timers.h"
+#include "task/generator.h"
 
 /* ---- sleep(0): the task runs again in the next iteration ---- */
 
@@ -42,7 +43,8 @@ static int slept_by_methods(lua_State *L, int status, lua_KContext context) {
   (void)context;
   int handle = lua_gettop(L) - 1;
   saros_task_t *task = saros__runtime(L)->current;
-  if (task && task->co == L && (task->must_cancel || task->wait == SAROS_WAIT_CANCELLED)) {
+  if (task && saros__task_runs_on(task, L) &&
+      (task->must_cancel || task->wait == SAROS_WAIT_CANCELLED)) {
     lua_getfield(L, handle, "cancel");
     lua_pushvalue(L, handle);
     lua_call(L, 1, 0);

@@ -1,6 +1,6 @@
 /* suspend.c: the one way in which a task suspends, and how it is woken. */
 #include "loop/errors.h"
-#include "task/task.h"
+#include "task/generator.h"
 
 /* A task whose loop closes may run its scopes but not wait; one that tries again and again is left. */
 enum { MAX_REFUSALS = 1000 };
@@ -8,9 +8,9 @@ enum { MAX_REFUSALS = 1000 };
 /* ---- suspending ---- */
 
 saros_task_t *saros__task_suspendable(lua_State *L, saros_runtime_t *rt, const char *what) {
-  if (!rt->running && rt->script == L) rt->adopt_script(L, rt);
+  if (!rt->running && saros__script_runs_on(rt, L)) rt->adopt_script(L, rt);
   saros_task_t *task = rt->current;
-  if (!task || task->co != L || !lua_isyieldable(L)) saros__refuse_suspend(L, rt, what);
+  if (!task || !saros__task_runs_on(task, L) || !lua_isyieldable(L)) saros__refuse_suspend(L, rt, what);
   if (rt->running->closing) {
     if (task->refusals++ >= MAX_REFUSALS) {
       task->suspended = true;
@@ -51,7 +51,7 @@ int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn with
 /* The task that goes on in L; a program that resumed the coroutine itself gets an error instead. */
 static saros_task_t *resumed_task(lua_State *L, saros_runtime_t *rt) {
   saros_task_t *task = rt->current;
-  if (!task || task->co != L) {
+  if (!task || !saros__task_runs_on(task, L)) {
     saros__raise(L, rt, "RuntimeError", "the coroutine of a task can only be resumed by its loop");
   }
   return task;
@@ -171,7 +171,8 @@ static void cancel_awaited(lua_State *L, saros_task_t *task, saros_future_t *fut
 int saros__await(lua_State *L, saros_runtime_t *rt, int index, const char *what) {
   saros_future_t *future = lua_touserdata(L, index);
   saros_task_t *task = rt->current;
-  if (saros__future_done(future) && task && task->co == L && lua_isyieldable(L) && !rt->running->closing) {
+  if (saros__future_done(future) && task && saros__task_runs_on(task, L) && lua_isyieldable(L) &&
+      !rt->running->closing) {
     return saros__future_push_results(L, index, future); /* without suspending, as in CPython */
   }
   task = saros__task_suspendable(L, rt, what);

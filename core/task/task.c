@@ -5,11 +5,12 @@
 #include "structures/hints.h"
 #include "task/context.h"
 #include "task/current.h"
+#include "task/generator.h"
 #include "task/pool.h"
 
 lua_State *saros__running_state(saros_loop_t *loop) {
   saros_task_t *task = loop->rt->current;
-  return task ? task->co : loop->L;
+  return task ? saros__task_innermost(task) : loop->L;
 }
 
 /* ---- the body: the function at the bottom of every task's coroutine ---- */
@@ -238,6 +239,7 @@ void saros__task_schedule(lua_State *L, saros_loop_t *loop, saros_task_t *task) 
 static void retire(saros_task_t *task, bool reuse) {
   saros_loop_t *loop = task->future.loop;
   task->co = NULL;
+  task->generator = NULL;
   task->wait = SAROS_WAIT_NONE;
   unlink_task(&loop->tasks, task);
   saros__pool_give(loop, task->slot, reuse);
@@ -343,10 +345,11 @@ static void raise_at_yield(lua_State *L, lua_Debug *ar) {
 static void arm_yield(lua_State *L, saros_task_t *task) {
   saros_runtime_t *rt = task->future.loop->rt;
   saros__store_slot(L, rt, SAROS_SLOT_YIELD_ERROR);
-  rt->saved_hook = lua_gethook(task->co);
-  rt->saved_mask = lua_gethookmask(task->co);
-  rt->saved_count = lua_gethookcount(task->co);
-  lua_sethook(task->co, raise_at_yield, LUA_MASKRET | LUA_MASKCOUNT, 1);
+  lua_State *co = saros__task_innermost(task);
+  rt->saved_hook = lua_gethook(co);
+  rt->saved_mask = lua_gethookmask(co);
+  rt->saved_count = lua_gethookcount(co);
+  lua_sethook(co, raise_at_yield, LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 static void prepare_bare_yield(lua_State *L, saros_task_t *task) {

@@ -39,6 +39,7 @@ enum saros_wait_state {
 struct saros_task {
   saros_future_t future; /* first: a task is a future */
   lua_State *co;         /* NULL once it is done */
+  struct saros_generator *generator; /* the innermost whose body is its code now: see generator.h */
   saros_task_t *previous, *next; /* in order of creation */
   uint64_t number;       /* for the default name */
   uint32_t slot;         /* in the loop's pool */
@@ -161,8 +162,11 @@ void saros__push_place(lua_State *L, const saros_place_t *place);
 /* The task at `index`, or `bad argument`. */
 saros_task_t *saros__check_task(lua_State *L, int index);
 
-/* Raises the error that tells why nothing can suspend here; see suspend.c. */
+/* Raises the error that tells why nothing can suspend here; see refuse.c. */
 int saros__refuse_suspend(lua_State *L, saros_runtime_t *rt, const char *what);
+
+/* The same for a generator's body on L, which cannot yield a value. */
+int saros__refuse_yield(lua_State *L, saros_runtime_t *rt);
 
 void saros__task_open(lua_State *L, saros_runtime_t *rt);
 void saros__step_open(lua_State *L, saros_runtime_t *rt);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loop/errors.h"
+#include "task/generator.h"
 #include "task/pool.h"
 
 #define MARKER_WAIT_QUEUE SAROS_MARKER('W', 'q')
@@ -102,7 +103,8 @@ static void make_room(lua_State *L, saros_wait_queue_t *queue) {
 
 const char *saros__wait_queue_name(const saros_task_t *task) {
   if (task->wait != SAROS_WAIT_INTERNAL || task->withdraw != stay) return NULL;
-  if (lua_status(task->co) != LUA_YIELD) return NULL; /* closed by the program: the queue may be gone */
+  /* Closed by the program: the queue may be gone. */
+  if (lua_status(saros__task_innermost(task)) != LUA_YIELD) return NULL;
   return ((const saros_wait_queue_t *)task->on.owner)->wait_for + NAME_AT;
 }
 

@@ -49,12 +49,14 @@ local FIELDS = {
 
   Barrier = "saros.barrier",
   BoundedSemaphore = "saros.semaphore",
+  CircuitBreaker = "saros.circuit_breaker",
   Condition = "saros.condition",
   Event = "saros.event",
   LifoQueue = "saros.queue",
   Lock = "saros.lock",
   PriorityQueue = "saros.queue",
   Queue = "saros.queue",
+  RateLimiter = "saros.rate_limiter",
   Semaphore = "saros.semaphore",
 
   ALL_COMPLETED = "saros.wait",
@@ -62,6 +64,8 @@ local FIELDS = {
   FIRST_EXCEPTION = "saros.wait",
   TaskGroup = "saros.task_group",
   as_completed = "saros.as_completed",
+  generator = "saros.generator",
+  map = "saros.map",
   pcall = "saros.pcall",
   shield = "saros.shield",
   wait = "saros.wait",
