@@ -83,6 +83,8 @@ typedef struct saros_runtime {
   void (*free_tasks)(saros_loop_t *loop);
   /* Pushes the task whose step the entry is, or nil. */
   void (*push_step_task)(lua_State *L, const struct saros_entry *entry);
+  /* The traceback of L is on top of it: appends the frames of who runs L, a generator's body. */
+  void (*append_consumers)(lua_State *L, struct saros_runtime *rt);
   /* The launcher's script needs a loop: makes one and returns it. */
   saros_loop_t *(*adopt_script)(lua_State *L, struct saros_runtime *rt);
 } saros_runtime_t;
