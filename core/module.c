@@ -5,10 +5,12 @@
 
 #include "io/io.h"
 #include "loop/class.h"
+#include "loop/clock.h"
 #include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "loop/interrupt.h"
+#include "loop/limit.h"
 #include "loop/loop.h"
 #include "loop/runtime.h"
 #include "loop/signals.h"
@@ -123,7 +125,10 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__future_open(L, rt);
   saros__task_open(L, rt);
   saros__signals_open(L, rt);
+  saros__watcher_open(L, rt);
   saros__interrupt_open(L, rt);
+  saros__clock_open(L, rt);
+  saros__limit_open(L, rt);
   saros__awaitable_functions(L, rt);
   saros__sleep_functions(L, rt);
   saros__context_functions(L, rt);

@@ -16,7 +16,7 @@ static const char instance_key = 0; /* in a class: the metatable of its loops */
 /* ---- overrides ---- */
 
 void saros__class_look(lua_State *L, saros_loop_t *loop, int index) {
-  uint8_t overrides = 0;
+  uint8_t overrides = loop->clock.is_virtual ? SAROS_OVERRIDE_CLOCK : 0;
   index = lua_absindex(L, index);
   luaL_checkstack(L, 4, NULL);
   saros__push_slot(L, loop->rt, SAROS_SLOT_LOOP_CLASS);

@@ -79,9 +79,9 @@ static SAROS_ALWAYS_INLINE void begin_entries(lua_State *L, saros_loop_t *loop) 
 
 /* When the poll must end, in nanoseconds of the monotonic clock; UINT64_MAX: whenever something happens. */
 static uint64_t nearest_deadline(lua_State *L, saros_loop_t *loop) {
-  if (loop->timers.count == 0) return UINT64_MAX;
+  if (loop->timers.count == 0 || loop->clock.manual) return UINT64_MAX;
   double when = loop->timers.nodes[0].when;
-  if (loop->overrides & SAROS_OVERRIDE_TIME) {
+  if (loop->overrides & (SAROS_OVERRIDE_TIME | SAROS_OVERRIDE_CLOCK)) {
     double left = when - saros__loop_time(L, loop);
     when = saros__now() + (left > 0 ? left : 0);
   }
@@ -95,8 +95,23 @@ static void run_uv(saros_loop_t *loop, uv_run_mode mode) {
   loop->polling = false;
 }
 
+static bool must_go_on(const saros_loop_t *loop) {
+  return !loop->stopping && !(loop->until_idle && saros__loop_is_idle(loop));
+}
+
+/* A virtual clock moves instead of waiting, once all that has happened outside had its turn. False: the loop
+ * must wait. */
+static bool move_clock(lua_State *L, saros_loop_t *loop) {
+  loop->iterating = true;
+  run_uv(loop, UV_RUN_NOWAIT);
+  loop->iterating = false;
+  if (saros_ready_count(&loop->ready) > 0 || loop->has_error || loop->dirty || !must_go_on(loop)) return true;
+  return saros__clock_move(L, loop);
+}
+
 /* Waits for events until the nearest deadline. */
 static void wait_for_events(lua_State *L, saros_loop_t *loop) {
+  if (loop->overrides & SAROS_OVERRIDE_CLOCK && move_clock(L, loop)) return;
   uint64_t deadline = nearest_deadline(L, loop), begin = saros__now_ns();
   loop->iterating = true;
   if (deadline <= begin) {
@@ -221,10 +236,6 @@ void saros__loop_leave(saros_loop_t *loop) {
   loop->running = loop->stopping = loop->until_idle = false;
   loop->iterating = loop->in_entry = false;
   loop->L = NULL;
-}
-
-static bool must_go_on(const saros_loop_t *loop) {
-  return !loop->stopping && !(loop->until_idle && saros__loop_is_idle(loop));
 }
 
 /* Arguments: the loop, the message handler. Iterates for as long as it can: one protected call serves until

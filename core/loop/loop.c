@@ -7,6 +7,7 @@
 #include "loop/class.h"
 #include "loop/errors.h"
 #include "loop/interrupt.h"
+#include "loop/limit.h"
 #include "loop/signals.h"
 #include "loop/watcher.h"
 
@@ -70,7 +71,8 @@ double saros__now(void) {
 }
 
 double saros__loop_time(lua_State *L, saros_loop_t *loop) {
-  if (!(loop->overrides & SAROS_OVERRIDE_TIME)) return saros__now();
+  if (!(loop->overrides & (SAROS_OVERRIDE_TIME | SAROS_OVERRIDE_CLOCK))) return saros__now();
+  if (!(loop->overrides & SAROS_OVERRIDE_TIME)) return saros__clock_now(loop);
   luaL_checkstack(L, 4, NULL);
   saros__push_loop(L, loop);
   lua_getfield(L, -1, "time");
@@ -188,6 +190,7 @@ static void tear_down(saros_loop_t *loop) {
   if (loop->on_close) loop->on_close(loop);
   saros__watchers_close(loop);
   saros__signals_close(loop);
+  saros__limit_close(loop);
   saros__alarm_close(&loop->alarm);
   saros__wakeup_close(&loop->wakeup);
   uv_run(&loop->uv, UV_RUN_DEFAULT);
@@ -279,8 +282,8 @@ static int loop_is_closed(lua_State *L) {
  * @treturn number seconds
  */
 static int loop_time(lua_State *L) {
-  saros__check_loop(L, 1);
-  lua_pushnumber(L, saros__now());
+  saros_loop_t *loop = saros__check_loop(L, 1);
+  lua_pushnumber(L, loop->clock.is_virtual ? saros__clock_now(loop) : saros__now());
   return 1;
 }
 
@@ -289,7 +292,11 @@ static int loop_time(lua_State *L) {
  * @treturn number seconds since the epoch, UTC
  */
 static int loop_wall_time(lua_State *L) {
-  saros__check_loop(L, 1);
+  saros_loop_t *loop = saros__check_loop(L, 1);
+  if (loop->clock.is_virtual) {
+    lua_pushnumber(L, saros__clock_wall(loop));
+    return 1;
+  }
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   lua_pushnumber(L, (double)now.tv_sec + (double)now.tv_nsec * 1e-9);

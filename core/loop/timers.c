@@ -296,6 +296,29 @@ static int timer_tostring(lua_State *L) {
   return 1;
 }
 
+/* pending_timers(loop) -> a list of {when=, callback=}, in no order: the timers that call Lua functions, each with
+ * the name of its function. For the Lua layer. */
+static int pending_timers(lua_State *L) {
+  saros_loop_t *loop = saros__check_loop(L, 1);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (size_t i = 0; i < loop->timers.count; i++) {
+    saros_timer_node_t node = loop->timers.nodes[i];
+    if (loop->timers.slots[node.slot].run != run_timer) continue;
+    push_entry(L, loop, SAROS_LOOP_TIMERS, node.slot);
+    lua_createtable(L, 0, 2);
+    saros__push_function_name(L, -2);
+    lua_setfield(L, -2, "callback");
+    lua_pushnumber(L, node.when);
+    lua_setfield(L, -2, "when");
+    lua_rawseti(L, 2, ++count);
+    lua_settop(L, 2);
+  }
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"pending_timers", pending_timers}, {NULL, NULL}};
+
 static const luaL_Reg loop_functions[] = {
     {"call_later", loop_call_later}, {"call_at", loop_call_at}, {NULL, NULL}};
 
@@ -305,6 +328,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg metamethods[] = {{"__tostring", timer_tostring}, {NULL, NULL}};
 
 void saros__timers_open(lua_State *L, saros_runtime_t *rt) {
+  saros__set_functions(L, rt, functions);
   saros__new_class(L, rt, "TimerHandle", methods, metamethods);
   saros__store_slot(L, rt, SAROS_SLOT_TIMER_HANDLE);
 }

@@ -292,6 +292,12 @@ static int loop_run_until_complete(lua_State *L) {
   return saros__future_push_results(L, 2, future);
 }
 
+/* source_traceback(future) -> where it was created, nil if debug mode was off; for the Lua layer */
+static int source_traceback(lua_State *L) {
+  saros__future_extra(L, 1, saros__check_future(L, 1), "source_traceback");
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"create_task", task_create_task},
                                      {"current_task", task_current_task},
                                      {"all_tasks", task_all_tasks},
@@ -300,6 +306,7 @@ static const luaL_Reg functions[] = {{"create_task", task_create_task},
                                      {"has_failed", task_has_failed},
                                      {"ensure_future", task_ensure_future},
                                      {"eager_task_factory", eager_task_factory},
+                                     {"source_traceback", source_traceback},
                                      {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"create_task", loop_create_task},

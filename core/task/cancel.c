@@ -96,9 +96,8 @@ bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message
     }
     store_message(L, here, task, message);
     if (task->wait == SAROS_WAIT_INTERNAL) {
-      saros__task_schedule(L, loop, task);
+      saros__task_end_wait(L, loop, task, SAROS_WAIT_CANCELLED);
       if (task->withdraw) task->withdraw(task, task->on.owner);
-      task->wait = SAROS_WAIT_CANCELLED;
     } else {
       task->must_cancel = true;
     }

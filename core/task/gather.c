@@ -21,10 +21,21 @@ typedef struct saros_gather {
 
 /* ---- results ---- */
 
+static int text_of(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
 /* Replaces a raised value that is no error object by an Error that carries it. */
 static void wrap_value(lua_State *L, saros_runtime_t *rt) {
   if (saros__is_error(L, rt, -1, SAROS_SLOT_ERROR)) return;
-  luaL_tolstring(L, -1, NULL);
+  lua_pushcfunction(L, text_of);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+    if (saros__is_error(L, rt, -1, SAROS_SLOT_INTERRUPT)) lua_error(L);
+    lua_pop(L, 1);
+    lua_pushfstring(L, "%s whose __tostring fails", luaL_typename(L, -1));
+  }
   saros__push_error(L, rt, "Error", "%s", lua_tostring(L, -1));
   lua_remove(L, -2);
   lua_insert(L, -2);

@@ -77,10 +77,38 @@ void saros__task_resumed(lua_State *L, saros_runtime_t *rt) {
   if (!saros__task_goes_on(L, rt)) lua_error(L);
 }
 
-void saros__task_wake(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
-  if (task->wait != SAROS_WAIT_INTERNAL) return;
+static int schedule_protected(lua_State *L) {
+  saros_task_t *task = lua_touserdata(L, 1);
+  saros__task_schedule(L, task->future.loop, task);
+  return 0;
+}
+
+/* An overridden call_soon may be about to end the very same wait, so it is ended first; if it raises, the task
+ * waits still. */
+static void end_wait_by_method(lua_State *L, saros_task_t *task, enum saros_wait_state how) {
+  luaL_checkstack(L, 4, NULL);
+  saros__push_task(L, task); /* stays alive */
+  task->wait = how;
+  lua_pushcfunction(L, schedule_protected);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    if (task->wait == how) task->wait = SAROS_WAIT_INTERNAL;
+    lua_error(L);
+  }
+  lua_pop(L, 1);
+}
+
+void saros__task_end_wait(lua_State *L, saros_loop_t *loop, saros_task_t *task, enum saros_wait_state how) {
+  if (loop->overrides & SAROS_OVERRIDE_CALL_SOON) {
+    end_wait_by_method(L, task, how);
+    return;
+  }
   saros__task_schedule(L, loop, task);
-  if (task->wait == SAROS_WAIT_INTERNAL) task->wait = SAROS_WAIT_DONE;
+  task->wait = how;
+}
+
+void saros__task_wake(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
+  if (task->wait == SAROS_WAIT_INTERNAL) saros__task_end_wait(L, loop, task, SAROS_WAIT_DONE);
 }
 
 /* ---- awaiting a future ---- */

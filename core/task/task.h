@@ -125,6 +125,10 @@ void saros__task_schedule(lua_State *L, saros_loop_t *loop, saros_task_t *task);
  * on top of L and is popped. */
 void saros__task_end_cancelled(lua_State *L, saros_task_t *task);
 
+/* Ends an internal wait as `how` says, and schedules the step that follows. If this raises, the task still
+ * waits. */
+void saros__task_end_wait(lua_State *L, saros_loop_t *loop, saros_task_t *task, enum saros_wait_state how);
+
 /* Takes back what the task waits for, without waking it. */
 void saros__task_withdraw(saros_task_t *task);
 

@@ -29,6 +29,7 @@ for name, kind in pairs(core.errors) do saros[name] = kind end
 local MODULES = {
   loop = "saros.loop",
   signal = "saros.signal",
+  testing = "saros.testing",
 }
 
 -- Names that are fields of a module.

@@ -23,6 +23,8 @@ def show(value):
         return "nil"
     if value is True or value is False:
         return "true" if value else "false"
+    if isinstance(value, BaseExceptionGroup):
+        return type(value).__name__ + show(value.exceptions)
     if isinstance(value, BaseException):
         return type(value).__name__
     if isinstance(value, float):
