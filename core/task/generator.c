@@ -94,7 +94,8 @@ static size_t push_numbers(lua_State *L, lua_Integer **numbers) {
 
 /*** The generators that have begun on a loop, have not ended and do not run; private.
  * @function generators
- * @tparam EventLoop loop
+ * @local
+ * @tparam EventLoop loop the loop
  * @treturn {Generator,...} in order of creation
  */
 static int list_generators(lua_State *L) {
@@ -286,11 +287,12 @@ static void check_idle(lua_State *L, saros_runtime_t *rt, const saros_generator_
   if (g->consumer) saros__raise(L, rt, "RuntimeError", "the generator is already executing");
 }
 
-/*** The next value: resumes the body until it yields one, which may suspend the calling task.
- * @function Generator:__call
- * @return the value; nil when the body has ended
- * @raise the body's error; RuntimeError if the body runs already
+/*** What `generator` makes: calling it gives the next value of the body, nil at the end. Mirrors Python's
+ * asynchronous generators.
+ * @type Generator
  */
+
+/* g(): the next value. Resumes the body until it yields one, which may suspend the calling task. */
 static int generator_next(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_generator_t *g = check_generator(L, 1);
@@ -451,15 +453,19 @@ static lua_State *push_coroutine(lua_State *L, saros_runtime_t *rt) {
   return co;
 }
 
-/*** Makes an iterator whose body may await: `for x in saros.generator(function(yield) ...
- * yield(value) ... end) do`. The body runs in the code that asks for a value, as part of its task.
- * One that is left before its end is closed when it is collected; `local g <close> =
- * saros.generator(...)` closes it promptly. Mirrors Python's asynchronous generators.
+/*** @section end */
+
+/*** Makes an iterator whose body may await:
+ * `for x in saros.generator(function(yield) yield(1) end) do`. The body runs in the code that asks
+ * for a value, as part of its task. One that is left before its end is closed when it is collected,
+ * or with the loop; `local g <close> = saros.generator(fn)` closes it promptly. Mirrors Python's
+ * asynchronous generators.
  * @function generator
  * @tparam function fn the body: called as `fn(yield, ...)` when the first value is asked for.
- * `yield(value)` gives one value, not nil
+ * `yield(value)` gives one value, which cannot be nil
  * @param[opt] ... further arguments of the body
- * @treturn Generator calling it gives the next value, or nil at the end
+ * @treturn Generator calling it gives the next value, or nil when the body has ended, and raises
+ * the body's error; a RuntimeError while the body runs already
  */
 static int new_generator(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
