@@ -803,8 +803,8 @@ function Future:set_exception(err) end
 ---@param ... any the results, any number of values
 function Future:set_result(...) end
 
----What `generator` makes: calling it gives the next value of the body, nil at the end. Mirrors Python's
----asynchronous generators.
+---What `generator` makes: calling it gives the next value of the body, nil at the end. Mirrors
+---Python's asynchronous generators.
 ---@class saros.Generator
 local Generator = {}
 

@@ -287,8 +287,8 @@ static void check_idle(lua_State *L, saros_runtime_t *rt, const saros_generator_
   if (g->consumer) saros__raise(L, rt, "RuntimeError", "the generator is already executing");
 }
 
-/*** What `generator` makes: calling it gives the next value of the body, nil at the end. Mirrors Python's
- * asynchronous generators.
+/*** What `generator` makes: calling it gives the next value of the body, nil at the end. Mirrors
+ * Python's asynchronous generators.
  * @type Generator
  */
 
@@ -296,10 +296,11 @@ static void check_idle(lua_State *L, saros_runtime_t *rt, const saros_generator_
 static int generator_next(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_generator_t *g = check_generator(L, 1);
-  check_idle(L, rt, g);
   lua_settop(L, 1);
+  /* What allocates comes first: it may run finalizers, which may use the generator. */
+  if (rt->running && g->co) enlist(L, rt->running, g, 1);
+  check_idle(L, rt, g);
   if (!g->co) return lua_pushnil(L), 1;
-  if (rt->running) enlist(L, rt->running, g, 1);
   int nargs = g->started ? 0 : g->nargs;
   g->started = true;
   enter(L, rt, g);
@@ -316,11 +317,15 @@ static int generator_next(lua_State *L) {
 static int generator_close(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_generator_t *g = check_generator(L, 1);
-  check_idle(L, rt, g);
   lua_settop(L, 1);
+  if (g->co && g->started) {
+    saros__push_error(L, rt, "CancelledError", "the generator was closed");
+  } else {
+    lua_pushnil(L);
+  }
+  check_idle(L, rt, g);
   if (!g->co) return 0;
   if (!g->started) return finish(L, g), 0;
-  saros__push_error(L, rt, "CancelledError", "the generator was closed");
   lua_setiuservalue(L, 1, UV_EXIT);
   g->closing = true;
   enter(L, rt, g);
