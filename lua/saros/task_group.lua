@@ -133,4 +133,14 @@ function TaskGroup:__close(failure)
   if #list > 0 then error(make_group(list), 0) end
 end
 
+-- A group that was made without `<close>` and never left: its errors would be lost.
+function TaskGroup:__gc()
+  local loop = not self.exiting and self.errors and self.errors[1] and self.parent:get_loop()
+  if not loop then return end
+  loop:call_exception_handler {
+    message = "A TaskGroup was never left, but has failed: it belongs in a <close> variable",
+    exception = make_group(self.errors),
+  }
+end
+
 return {TaskGroup = TaskGroup}
