@@ -293,6 +293,20 @@ describe("saros.context", function()
       assert.same({"default", "task"}, seen)
     end)
 
+    it("leaves its context to nobody: neither to one that was scheduled in none, nor to the program", function()
+      local loop <close> = saros.new_event_loop()
+      local var, seen = saros.ContextVar("var", "default"), {}
+      local function note() seen[#seen + 1] = var:get() end
+      saros.copy_context():run(function()
+        var:set("inside")
+        loop:call_soon(note)
+      end)
+      loop:call_soon(note)
+      loop:run()
+      note()
+      assert.same({"inside", "default", "default"}, seen)
+    end)
+
     it("that fails is reported with the program's own function, and leaves its context to nobody", function()
       local contexts = {}
       with_var(function(var, seen)
