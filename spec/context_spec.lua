@@ -391,24 +391,28 @@ describe("saros.context", function()
       end)
     end)
 
-    it("of an overridden call_soon runs in its context too", function()
+    it("of an overridden call_soon runs in its context too, and what wraps it in that of who scheduled it", function()
+      local var, seen, wrapped = saros.ContextVar("var", "default"), {}, {}
       local Mine = saros.EventLoop:extend("Mine")
-      local received = {}
       function Mine:call_soon(fn, ...)
-        received[#received + 1] = fn
-        return saros.EventLoop.call_soon(self, fn, ...)
+        return saros.EventLoop.call_soon(self, function(...)
+          fn(...)
+          wrapped[#wrapped + 1] = var:get()
+        end, ...)
       end
       local loop <close> = Mine()
-      local var, seen = saros.ContextVar("var", "default"), {}
       loop:run_until_complete(function()
         var:set("value")
         local future = loop:create_future()
         future:add_done_callback(function() seen[1] = var:get() end)
         loop:call_soon(function() seen[2] = var:get() end)
-        future:set_result()
         var:set("after")
+        wrapped = {}
+        future:set_result()
         pass(2)
         assert.same({"value", "value"}, seen)
+        -- The first one is that of this task's step, which was scheduled in no context.
+        assert.same({"default", "value", "after"}, {table.unpack(wrapped, 1, 3)})
         assert.equal("after", var:get())
       end)
     end)

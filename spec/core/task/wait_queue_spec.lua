@@ -283,7 +283,7 @@ describe("core.task.wait_queue", function()
           local move = random(10)
           if move <= 2 and #workers < 40 then
             add_worker()
-          elseif move <= 6 and #entries > 0 then
+          elseif move <= 9 and #entries > 0 then
             cancel(entries[random(#entries)])
           else
             local n = random(4) - 1
