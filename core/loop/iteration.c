@@ -7,6 +7,7 @@
 #include "loop/handle.h"
 #include "loop/interrupt.h"
 #include "loop/loop.h"
+#include "loop/timed.h"
 #include "loop/timers.h"
 #include "structures/hints.h"
 
@@ -19,38 +20,6 @@ enum { MAX_SKIPPED_POLLS = 61, MAX_SKIPPED_TICKS = 100000 };
 
 /* ---- one iteration ---- */
 
-/* Pushes what the entry is about: a callback's function, a step's task, or nil. */
-static void push_subject(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry) {
-  if (saros__is_callback(entry)) {
-    lua_State *stack = saros__values_stack(&loop->values, entry->extra);
-    lua_pushvalue(stack, saros__values_slot(entry->extra));
-    lua_xmove(stack, L, 1);
-    saros__context_unbind(L, -1);
-  } else {
-    loop->rt->push_step_task(L, entry);
-  }
-}
-
-/* In debug mode: runs an entry, and lets the Lua layer log it if it took long. */
-static void run_entry_timed(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry) {
-  int top = lua_gettop(L);
-  luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
-  push_subject(L, loop, entry);
-  uint64_t begin = saros__now_ns();
-  entry->run(L, loop, entry->target, entry->extra);
-  double took = (double)(saros__now_ns() - begin) * 1e-9;
-  saros__push_loop(L, loop);
-  lua_getfield(L, -1, "slow_callback_duration");
-  if (lua_isnumber(L, -1) && took >= lua_tonumber(L, -1) &&
-      lua_getfield(L, top + 2, "_slow_callback") == LUA_TFUNCTION) {
-    lua_pushvalue(L, top + 2);
-    lua_pushvalue(L, top + 1);
-    lua_pushnumber(L, took);
-    lua_call(L, 3, 0);
-  }
-  lua_settop(L, top);
-}
-
 /* Runs what is left of the current entries. An error leaves `in_entry` set: see resume_iteration. */
 static SAROS_ALWAYS_INLINE void run_entries(lua_State *L, saros_loop_t *loop) {
   saros_ready_t *ready = &loop->ready;
@@ -61,7 +30,7 @@ static SAROS_ALWAYS_INLINE void run_entries(lua_State *L, saros_loop_t *loop) {
     if (!entry.run) continue;
     if (loop->rt->has_context) saros__context_clear(loop->rt); /* of the entry before */
     if (loop->debug) {
-      run_entry_timed(L, loop, &entry);
+      saros__run_timed(L, loop, &entry);
     } else {
       entry.run(L, loop, entry.target, entry.extra);
     }
@@ -202,8 +171,8 @@ static void resume_iteration(lua_State *L, saros_loop_t *loop) {
 /* ---- running ---- */
 
 bool saros__loop_is_idle(const saros_loop_t *loop) {
-  return saros_ready_count(&loop->ready) == 0 && loop->timers.count == 0 &&
-         loop->tasks.live == 0 && loop->active_io == 0;
+  return saros_ready_count(&loop->ready) == 0 && loop->timers.count <= loop->background &&
+         loop->tasks.live <= loop->background && loop->active_io == 0;
 }
 
 void saros__check_not_running(lua_State *L, saros_loop_t *loop) {

@@ -64,7 +64,8 @@ enum saros_loop_slot {
   SAROS_LOOP_FACTORY,     /* the task factory, or nil */
   SAROS_LOOP_INTERRUPT,   /* the function for the first SIGINT, or nil */
   SAROS_LOOP_GENERATORS,  /* weak table: number -> generator that has begun here; nil before the first */
-  SAROS_LOOP_SLOTS = SAROS_LOOP_GENERATORS,
+  SAROS_LOOP_ORIGINS,     /* the table of origin.h, or nil */
+  SAROS_LOOP_SLOTS = SAROS_LOOP_ORIGINS,
 };
 
 /* What the task layer keeps per loop; see task/pool.h. */
@@ -95,6 +96,7 @@ struct saros_loop {
   bool debug;
   bool has_factory;
   bool has_error; /* SAROS_SLOT_PENDING holds an error to raise after the poll */
+  saros_task_t *interruptible; /* in its Lua code even the first SIGINT is raised; only ever compared */
   lua_State *L;      /* the state that runs the loop, NULL when it does not run */
   lua_State *anchor; /* keeps the loop's Lua values, see saros_loop_slot */
 
@@ -112,6 +114,7 @@ struct saros_loop {
   uint32_t polls_skipped;
   uint32_t active_io;        /* what keeps run() going beside callbacks, timers and tasks */
   uint32_t listening;        /* how much of that is not outstanding: see saros__loop_outstanding */
+  uint32_t background;       /* tasks asleep, each with its timer, that do not keep run() going */
   struct saros_signal *signals;   /* signals.c */
   struct saros_watcher *watchers; /* watcher.c */
   struct saros_limit *limit;      /* limit.c */

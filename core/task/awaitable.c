@@ -238,6 +238,13 @@ static void wake_runner(lua_State *L, saros_loop_t *loop, saros_future_t *future
   saros_ready_push(&loop->ready, stop_loop, NULL, 0);
 }
 
+bool saros__has_runner(const saros_future_t *future) {
+  for (uint32_t i = 0; i < future->waiter_count; i++) {
+    if ((i == 0 ? &future->first : &future->more[i - 1])->wake == wake_runner) return true;
+  }
+  return false;
+}
+
 static int run_protected(lua_State *L) {
   saros__loop_run(L, saros__check_loop(L, 1), 1, false);
   return 0;

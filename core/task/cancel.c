@@ -69,6 +69,16 @@ static bool is_waiting_for_future(const saros_task_t *task) {
          lua_status(saros__task_innermost(task)) == LUA_YIELD;
 }
 
+/* The chain has no end, because its tasks await each other in a circle: this one's wait is the one that the
+ * request cancels, which unwinds the others. (CPython ends in a RecursionError.) */
+static void break_circle(lua_State *L, int index, saros_task_t *task, int message) {
+  saros__task_schedule(L, task->future.loop, task);
+  saros__task_withdraw(task);
+  task->wait = SAROS_WAIT_INTERNAL; /* whose message it is */
+  store_message(L, index, task, message);
+  task->wait = SAROS_WAIT_CANCELLED;
+}
+
 /* One request follows the chain of tasks that await tasks to its end, in a loop: chains are long. */
 bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message) {
   index = lua_absindex(L, index);
@@ -78,12 +88,17 @@ bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message
   saros__future_silence(&task->future);
   if (saros__future_done(&task->future)) return false;
   lua_pushvalue(L, index);
-  for (;;) {
+  for (uint32_t hops = 0;; hops++) {
     saros_loop_t *loop = task->future.loop;
     int here = lua_gettop(L);
     task->cancelling++;
     if (is_waiting_for_future(task)) {
       saros_future_t *awaited = push_awaited(L, task);
+      if (hops > loop->tasks.live) {
+        lua_pop(L, 1);
+        break_circle(L, here, task, message);
+        break;
+      }
       lua_replace(L, here);
       if (awaited->marker == SAROS_MARKER_TASK) {
         task = (saros_task_t *)awaited;

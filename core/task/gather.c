@@ -208,6 +208,10 @@ bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int m
   return requested;
 }
 
+void saros__gather_push_children(lua_State *L, int index) {
+  lua_getiuservalue(L, index, UV_CHILDREN);
+}
+
 /* ---- making one ---- */
 
 /* True for a table that is a list or options: not awaitable itself. */
@@ -297,6 +301,7 @@ static saros_gather_t *new_gather(lua_State *L, saros_loop_t *loop) {
   gather->return_exceptions = gather->cancel_requested = false;
   saros__push_slot(L, loop->rt, SAROS_SLOT_FUTURE);
   lua_setmetatable(L, -2);
+  if (loop->debug) saros__future_trace(L, -1, &gather->future);
   return gather;
 }
 

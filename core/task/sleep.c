@@ -30,6 +30,13 @@ static void withdraw(saros_task_t *task, void *owner) {
   saros__timer_cancel(owner, task->timer);
 }
 
+bool saros__sleep_deadline(const saros_task_t *task, double *when) {
+  if (task->wait != SAROS_WAIT_INTERNAL || task->withdraw != withdraw) return false;
+  const saros_timer_t *timer = saros_timer_heap_find(&task->future.loop->timers, task->timer);
+  if (timer) *when = timer->when;
+  return timer != NULL;
+}
+
 /* With call_later or call_at overridden a sleep is what it is in CPython: a future, completed by a timer. */
 static int complete(lua_State *L) {
   saros_future_t *future = saros__check_future(L, 1);

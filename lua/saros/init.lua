@@ -54,6 +54,7 @@ local FIELDS = {
   Event = "saros.event",
   LifoQueue = "saros.queue",
   Lock = "saros.lock",
+  LoopMonitor = "saros.loop_monitor",
   PriorityQueue = "saros.queue",
   Queue = "saros.queue",
   RateLimiter = "saros.rate_limiter",
@@ -72,6 +73,7 @@ local FIELDS = {
   xpcall = "saros.pcall",
 
   periodic = "saros.periodic",
+  print_tasks = "saros.print_tasks",
   timeout = "saros.timeout",
   timeout_at = "saros.timeout",
   wait_for = "saros.wait_for",

@@ -98,6 +98,11 @@ local function describe(failure)
   return ok and text or check.type_name(failure)
 end
 
+-- For print_tasks.
+function TaskGroup:__awaited()
+  return group.children(self.children)
+end
+
 local function make_group(list)
   local texts = {}
   for i, failure in ipairs(list) do texts[i] = describe(failure) end
