@@ -75,7 +75,7 @@ local function random_seeds()
     return tonumber(first), tonumber(last)
   end
   -- A collection for each object that is made takes a hundred times the time.
-  return 1, os.getenv("SAROS_GC") == "stress" and 100 or 300
+  return 1, os.getenv("SAROS_GC") == "stress" and 40 or 300
 end
 
 -- As many as run in a small part of what a program is given.
