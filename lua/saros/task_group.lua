@@ -15,7 +15,7 @@ local check = require "saros.check"
 local Class = require "saros.class"
 
 local errors = core.errors
-local group, has_failed, is_error = core.group, core.has_failed, core.is_error
+local group, is_error = core.group, core.is_error
 local park, wake = core.wait_queue.park, core.wait_queue.wake
 local RuntimeError = errors.RuntimeError
 
@@ -76,10 +76,7 @@ function TaskGroup:create_task(fn, ...)
     error(RuntimeError("the TaskGroup is finished"))
   end
   if self.aborting then error(RuntimeError("the TaskGroup is shutting down")) end
-  local task = group.create_task(self.children, fn, ...)
-  -- An eager task may have failed already.
-  if has_failed(task) then note_failure(self, task, task:exception()) end
-  return task
+  return group.create_task(self.children, fn, ...)
 end
 
 -- Waits until no task is left, however often the parent is cancelled; returns the first of these
@@ -99,6 +96,11 @@ end
 local function describe(failure)
   local ok, text = pcall(tostring, failure)
   return ok and text or check.type_name(failure)
+end
+
+-- For print_tasks.
+function TaskGroup:__awaited()
+  return group.children(self.children)
 end
 
 local function make_group(list)

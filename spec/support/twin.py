@@ -10,6 +10,9 @@ its path.
 """
 
 import asyncio
+import contextlib
+import gc
+import io
 import runpy
 import sys
 import traceback
@@ -227,6 +230,8 @@ def _run_files(paths):
     global _iteration
     # A twin imports this module by its name; it must be the very same one.
     sys.modules["twin"] = sys.modules["__main__"]
+    # What one twin leaves in cycles must not be reported in the middle of the next one.
+    gc.disable()
     for path in paths:
         print("=== " + path, flush=True)
         _iteration = 0
@@ -234,6 +239,8 @@ def _run_files(paths):
             runpy.run_path(path, run_name="__main__")
         except BaseException:
             print(traceback.format_exc())
+        with contextlib.redirect_stdout(io.StringIO()):
+            gc.collect()
         sys.stdout.flush()
 
 
