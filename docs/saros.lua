@@ -1043,7 +1043,8 @@ function Runner:close() end
 ---@return saros.EventLoop
 function Runner:get_loop() end
 
----Run a function as a task until it is done; may be called again and again.
+---Run a function as a task until it is done; may be called again and again. What one of them sets of
+---context variables, the next one sees: they share a copy of the context in which the loop was made.
 ---
 ---Raises: its own error, the same object; a string gains the traceback. `KeyboardInterrupt` when SIGINT ended it; `RuntimeError` inside a running loop and on a closed runner; `bad argument` for what cannot be called
 ---@param fn function any callable

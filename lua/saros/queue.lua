@@ -29,6 +29,8 @@ function Queue:init(maxsize)
   self.finished = Event()
   self.finished:set()
   self.is_shut_down = false
+  -- Found at once here, and not in the class or its parents: they are called for each item.
+  self._put, self._get = self._put, self._get
   self:_init()
 end
 
@@ -73,7 +75,7 @@ end
 local function take(self)
   local item = self:_get()
   self.size = self.size - 1
-  wake(self.putters)
+  if self.maxsize > 0 then wake(self.putters) end
   return item
 end
 

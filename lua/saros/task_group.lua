@@ -29,6 +29,7 @@ function TaskGroup:init()
   if self.parent == nil then error(RuntimeError("a TaskGroup can only be used inside a task")) end
   self.parent_cancelling = self.parent:cancelling()
   self.errors = {}
+  self.exiting, self.aborting, self.parent_cancel_requested = false, false, false
   self.completed = core.WaitQueue("TaskGroup")
   self.children = group.new(function(task, last) self:_on_done(task, last) end)
 end
@@ -71,7 +72,7 @@ end
 -- @treturn Task
 -- @raise `RuntimeError` once the group is shutting down or was left; `bad argument`
 function TaskGroup:create_task(fn, ...)
-  check.callable(fn, 1, "create_task")
+  if type(fn) ~= "function" then check.callable(fn, 1, "create_task") end
   if self.exiting and group.count(self.children) == 0 then
     error(RuntimeError("the TaskGroup is finished"))
   end
