@@ -27,6 +27,11 @@ describe("a script under the saros command", function()
     ["a time limit at a point in time"] = "local limit <close> = saros.timeout_at(nil)",
     ["a wait with a limit"] = "saros.wait_for(function() end, 1)",
     ["an event"] = "pcall(saros.wait_for, saros.Event().wait, 0.01, saros.Event())",
+    ["a generator that waits"] = "saros.generator(function() saros.sleep(0) end)()",
+    ["a generator in a generator"] = [[
+      local function inner(yield) saros.sleep(0) yield(saros.current_task()) end
+      local function outer(yield) for task in saros.generator(inner) do yield(task) end end
+      for task in saros.generator(outer) do assert(task == saros.current_task()) end]],
     ["a periodic call"] = "pcall(saros.periodic, 1, error)",
   } do
     it("may begin with " .. what, function()
@@ -39,6 +44,23 @@ describe("a script under the saros command", function()
       local queue = saros.Queue()
       saros.get_event_loop():call_later(0.01, queue.put_nowait, queue, "filled")
       print(queue:get())]]))
+  end)
+
+  it("is plain Lua still after a generator that does not wait", function()
+    assert.equal("1\nfalse\n", output_of([[
+      for value in saros.generator(function(yield) yield(1) end) do print(value) end
+      print((pcall(saros.get_running_loop)))]]))
+  end)
+
+  it("has the generators closed that it leaves behind", function()
+    assert.equal("main ends\nclosed\n", output_of([[
+      kept = saros.generator(function(yield)
+        local scope <close> = setmetatable({}, {__close = function() saros.sleep(0) print("closed") end})
+        saros.sleep(0)
+        yield(1)
+      end)
+      kept()
+      print("main ends")]]))
   end)
 
   it("runs what it leaves scheduled", function()
