@@ -26,6 +26,44 @@ saros.FIRST_EXCEPTION = ""
 ---@type string
 saros._VERSION = ""
 
+---Cron expressions: when something is to run, in words that crontab made known.
+---
+---    local report = saros.cron.parse("0 9 * * MON-FRI", {timezone = "Europe/Berlin"})
+---    local first = report:next(os.time())
+---    for time in report:iterate(first, first + 7 * 86400) do print(time) end
+---
+---There are five fields, minute, hour, day of month, month and day of week, or six with the
+---second first:
+---
+---| written              | means                                                                    |
+---|----------------------|--------------------------------------------------------------------------|
+---| `*` or `?`           | all                                                                      |
+---| `5`, `MON`, `JAN`    | a number or a name, in any case; Sunday is 0 and 7                       |
+---| `9-17`, `FRI-MON`    | a range, around the end too: `22-2`                                      |
+---| `*/5`, `10/5`, `1-30/3` | each fifth, each fifth from 10 to the end, each third of a range      |
+---| `1,15`               | any of these                                                             |
+---| `L`, `L-3`           | day of month: the last day, the third day before it                      |
+---| `15W`, `LW`          | day of month: the Monday to Friday nearest to the 15th in its month, the last one |
+---| `5L`, `FRIL`         | day of week: the last Friday of the month                                |
+---| `MON#2`              | day of week: the second Monday of the month                              |
+---
+---Or a name instead: `@yearly` `@annually` `@monthly` `@weekly` `@daily` `@midnight` `@hourly`
+---`@every_minute` `@every_second`.
+---
+---As crontab does, if both the day of month and the day of week are restricted, a day need only match
+---one of them; a field that begins with `*` or `?` is not restricted, so `0 0 */2 * MON` runs on
+---Mondays that are odd days.
+---
+---Where clocks are set forward, what would run at a time that does not exist runs at the first instant
+---after the gap, once. Where clocks are set back, an interval, which is an expression with `*`, a range
+---or a step in seconds, minutes or hours, runs in both of the hours that look the same; any other runs
+---in the first.
+---
+---Time zones are those of the system's database, in the folder that the environment's TZDIR names or
+---else in the usual ones; each is read once. asyncio has nothing like this.
+---@class saros.cron
+saros.cron = {}
+
 ---The loop's functions on the current loop, called with a dot, for scripts in the
 ---callback style.
 ---
@@ -379,6 +417,34 @@ function saros.ContextVar:reset(token) end
 ---@param value any any value; nil counts as one
 ---@return saros.Token # for `reset`
 function saros.ContextVar:set(value) end
+
+---A cron expression in a time zone. Times are seconds since the epoch.
+---@class saros.CronExpression
+---@field expression string The text it was made from.
+---@field timezone string The name of its time zone.
+local CronExpression = {}
+
+---All runs from a time on.
+---
+---Raises: `bad argument`; `ValueError` for a time that is not in the years from 1 to 9999
+---@param from number seconds since the epoch; a run at this very time is one of them
+---@param to? number seconds since the epoch; a run at this time or later is none of them. Without it, they never end
+---@return fun(): integer? # an iterator, for `for time in ... do`
+function CronExpression:iterate(from, to) end
+
+---When it runs next.
+---
+---Raises: `bad argument`; `ValueError` for a time that is not in the years from 1 to 9999
+---@param after number seconds since the epoch
+---@return integer? # seconds since the epoch, always later than `after`; nil if it never runs
+function CronExpression:next(after) end
+
+---When it ran last.
+---
+---Raises: `bad argument`; `ValueError` for a time that is not in the years from 1 to 9999
+---@param before number seconds since the epoch
+---@return integer? # seconds since the epoch, always earlier than `before`; nil if it never runs
+function CronExpression:previous(before) end
 
 ---A protocol for datagrams. Mirrors `asyncio.DatagramProtocol`.
 ---@class saros.DatagramProtocol : saros.BaseProtocol
@@ -1840,6 +1906,17 @@ function saros.wait_for(awaitable, limit, ...) end
 ---@return boolean # whether it succeeded
 ---@return any ... # its results, or what the handler returned
 function saros.xpcall(fn, handler, ...) end
+
+---@class saros.cron.parse.options
+---@field timezone? string the name of its time zone in the system's database, such as `"Europe/Berlin"`; `"UTC"`, which needs no database; or `"local"` for the system's own zone, which is `/etc/localtime` whatever the environment's TZ says, and UTC where there is no such file; "UTC" by default
+
+---Read a cron expression.
+---
+---Raises: `ValueError` for an invalid expression, with the field's name and in a line of its own a caret under the place; for an unknown time zone, with where it was looked for; and for an unknown option; `bad argument`
+---@param expression string such as `"0 9 * * MON-FRI"`, with any white space between the fields
+---@param options? saros.cron.parse.options how to read it
+---@return saros.CronExpression
+function saros.cron.parse(expression, options) end
 
 ---Calls a function whenever a file descriptor can be read. Mirrors `asyncio.loop.add_reader`.
 ---
