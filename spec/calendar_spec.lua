@@ -34,7 +34,7 @@ describe("saros.calendar", function()
 
   it("has a month of each kind within the longest way", function()
     local last, longest = {}, 0
-    for year = 2000, 2800 do
+    for year = 2000, 2440 do
       for month = 1, 12 do
         local first = calendar.weekday(day_number(year, month, 1))
         local kind = ("%d %d %d"):format(month, calendar.month_length(year, month), first)

@@ -55,7 +55,7 @@ local function runs_around(expression, at)
   return table.concat(forward, " "), table.concat(backward, " ")
 end
 
-describe("saros.cron_runs", function()
+describe("saros.cron_runs #many", function()
   local expected
 
   lazy_setup(function() expected = read_expected() end)
@@ -104,7 +104,7 @@ describe("saros.cron_runs", function()
     end
   end)
 
-  it("#many runs around each change when Python says so, forward and backward", function()
+  it("runs around each change when Python says so, forward and backward", function()
     local parsed = setmetatable({}, {__mode = "k"})
     at_each_change(function(zone, change, complain)
       if not parsed[zone] then
