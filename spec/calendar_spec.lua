@@ -18,7 +18,7 @@ describe("saros.calendar", function()
   end)
 
   it("agrees with the system's calendar", function()
-    for number = -30000, 60000, 17 do
+    for number = -30000, 60000, 101 do
       local expected = os.date("!%Y-%m-%d %w", number * 86400)
       local year, month, day = date(number)
       assert.equal(expected, ("%d-%02d-%02d %d"):format(year, month, day, calendar.weekday(number)))
@@ -37,7 +37,7 @@ describe("saros.calendar", function()
     for year = 2000, 2440 do
       for month = 1, 12 do
         local first = calendar.weekday(day_number(year, month, 1))
-        local kind = ("%d %d %d"):format(month, calendar.month_length(year, month), first)
+        local kind = month * 1000 + calendar.month_length(year, month) * 10 + first
         longest = math.max(longest, year - (last[kind] or year))
         last[kind] = year
       end
