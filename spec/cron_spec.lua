@@ -213,6 +213,12 @@ describe("saros.cron", function()
       assert.equal(utc("2-01-01"), cron.parse("@yearly"):next(utc("1-01-01")))
     end)
 
+    it("look at other months from their beginning and from their end", function()
+      local expression = cron.parse("0 0 10,20 2 *")
+      assert.equal(utc("2026-02-10"), expression:next(utc("2026-01-15")))
+      assert.equal(utc("2026-02-20"), expression:previous(utc("2026-03-05")))
+    end)
+
     it("find a day that is eight years away", function()
       assert.same({"2096-02-29 00:00:00", "2104-02-29 00:00:00"}, runs("0 0 29 2 *", "2092-03-01", 2))
       assert.same({"2072-02-29 00:00:00", "2112-02-29 00:00:00"}, runs("0 0 * 2 MON#5", "2044-03-01", 2))
@@ -304,6 +310,18 @@ describe("saros.cron", function()
           "0 0,30 */1 * * *", "0-0 0,30 2,3 * * *"} do
         assert.same({"2026-10-25 02:00:00", "2026-10-25 02:30:00", "2026-10-25 02:00:00", "2026-10-25 02:30:00",
           "2026-10-25 03:00:00"}, runs(expression, "2026-10-24 23:59:59", 5, "Europe/Berlin"), expression)
+      end
+    end)
+
+    it("runs it in both where its next day is far away", function()
+      assert.same({"2026-10-25 02:00:00", "2026-10-25 02:30:00", "2026-10-25 02:00:00", "2026-10-25 02:30:00",
+        "2027-10-25 02:00:00"}, runs("*/30 2 25 10 *", "2026-10-24", 5, "Europe/Berlin"))
+    end)
+
+    it("finds what ran in the first hour from within the second", function()
+      local first, within_second = utc("2026-10-25 00:45:00"), utc("2026-10-25 01:10:00")
+      for _, expression in ipairs {"45 2 25 10 *", "45 2-2 25 10 *"} do
+        assert.equal(first, cron.parse(expression, {timezone = "Europe/Berlin"}):previous(within_second))
       end
     end)
 
