@@ -191,6 +191,17 @@ describe("a script that fails under the saros command", function()
       (failure_of("local function work() end saros.create_task(work())")))
   end)
 
+  it("is told of each error in a group, and where it was raised", function()
+    local _, errors = failure_of([[
+      local function fails() error(saros.ValueError("inner")) end
+      local group <close> = saros.TaskGroup()
+      group:create_task(fails)
+      group:create_task(error, "a string")]])
+    assert.matches("^saros: ExceptionGroup: unhandled errors in a TaskGroup %(2 errors: .-\nstack traceback:", errors)
+    assert.matches("\n  ValueError: inner\n  stack traceback:\n  \t%[C%]: in global 'error'\n  \tFILE:1: ", errors)
+    assert.matches("\n  Error: a string\n  stack traceback:\n", errors)
+  end)
+
   it("learns the options that there are", function()
     assert.matches("^saros: ValueError: unknown option 'backlogg' for 'start_server' %(known: backlog, ",
       (failure_of("saros.start_server(print, '127.0.0.1', 0, {backlogg = 1})")))
