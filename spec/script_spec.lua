@@ -66,7 +66,7 @@ describe("a script under the saros command", function()
   it("runs what it leaves scheduled", function()
     assert.equal("main ends\ntask\ntimer\n", output_of([[
       saros.create_task(function() saros.sleep(0.01) print("task") end)
-      saros.get_running_loop():call_later(0.03, print, "timer")
+      saros.get_running_loop():call_later(0.4, print, "timer")
       print("main ends")]]))
   end)
 
@@ -82,7 +82,7 @@ describe("a script under the saros command", function()
   it("runs callbacks that it scheduled before its first await", function()
     assert.equal("soon\nslept\nlater\n", output_of([[
       local loop = require "saros.loop"
-      loop.call_later(0.03, print, "later")
+      loop.call_later(0.4, print, "later")
       loop.call_soon(print, "soon")
       saros.sleep(0.01)
       print("slept")]]))
