@@ -22,6 +22,8 @@
 #include "task/sleep.h"
 #include "task/task.h"
 #include "task/wait_queue.h"
+#include "thread/calls.h"
+#include "thread/transfer.h"
 
 #if defined(__GNUC__)
 #define SAROS_EXPORT __attribute__((visibility("default")))
@@ -94,6 +96,7 @@ static void open_loop_class(lua_State *L, saros_runtime_t *rt) {
   saros__watcher_methods(L, rt);
   saros__future_loop_methods(L, rt);
   saros__awaitable_loop_methods(L, rt);
+  saros__calls_loop_methods(L, rt);
   /* On this thread and on any other, the loop's own thread keeps its FIFO place. */
   lua_getfield(L, -1, "call_soon");
   lua_setfield(L, -2, "call_soon_threadsafe");
@@ -121,6 +124,8 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__group_functions(L, rt);
   saros__wait_queue_functions(L, rt);
   saros__script_functions(L, rt);
+  saros__transfer_open(L, rt);
+  saros__calls_open(L, rt);
   saros__io_open(L, rt);
   open_loop_class(L, rt);
   lua_setfield(L, -2, "EventLoop");

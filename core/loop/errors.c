@@ -100,7 +100,7 @@ static int kind_tostring(lua_State *L) {
 static int kind_extend(lua_State *L);
 
 /* Pushes a new kind with this name; the kind at `base` (0: none) is what it extends. */
-static void new_kind(lua_State *L, const char *name, int base) {
+void saros__new_kind(lua_State *L, const char *name, int base) {
   lua_newtable(L); /* kind: also the metatable of its objects */
   lua_pushstring(L, name);
   lua_setfield(L, -2, "name");
@@ -133,7 +133,7 @@ static void new_kind(lua_State *L, const char *name, int base) {
 static int kind_extend(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   if (!is_kind(L, 1)) return luaL_typeerror(L, 1, "error kind");
-  new_kind(L, luaL_checkstring(L, 2), 1);
+  saros__new_kind(L, luaL_checkstring(L, 2), 1);
   return 1;
 }
 
@@ -327,9 +327,9 @@ static void keep_kind(lua_State *L, saros_runtime_t *rt, int errors, const char 
 void saros__errors_open(lua_State *L, saros_runtime_t *rt) {
   lua_newtable(L);
   int errors = lua_gettop(L);
-  new_kind(L, "Error", 0);
+  saros__new_kind(L, "Error", 0);
   for (const char *const *name = kinds; *name; name++) {
-    new_kind(L, *name, errors + 1);
+    saros__new_kind(L, *name, errors + 1);
     lua_setfield(L, errors, *name);
   }
   lua_setfield(L, errors, "Error");

@@ -185,6 +185,7 @@ saros_loop_t *saros__loop_new(lua_State *L, saros_runtime_t *rt) {
 /* Closes everything that libuv knows of and gives the memory back; runs no Lua code. */
 static void tear_down(saros_loop_t *loop) {
   loop->closed = true;
+  if (loop->mailbox) loop->close_mailbox(loop);
   if (loop->on_close) loop->on_close(loop);
   saros__watchers_close(loop);
   saros__signals_close(loop);

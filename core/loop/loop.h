@@ -109,6 +109,11 @@ struct saros_loop {
   uint32_t active_io;        /* what keeps run() going beside callbacks, timers and tasks */
   struct saros_signal *signals;   /* signals.c */
   struct saros_watcher *watchers; /* watcher.c */
+  struct saros_mailbox *mailbox;           /* the thread layer's, NULL until another thread is concerned */
+  bool (*collect)(saros_loop_t *loop);     /* takes in what other threads have done; true if there was any */
+  bool (*linger)(saros_loop_t *loop, uint64_t deadline); /* before the loop sleeps: false lets it */
+  void (*wake_up)(saros_loop_t *loop);     /* after it has slept */
+  void (*close_mailbox)(saros_loop_t *loop);
   void (*before_poll)(saros_loop_t *loop); /* the I/O layer's: sends what was written */
   void (*on_close)(saros_loop_t *loop);    /* the I/O layer's: aborts what is open */
   struct saros_io *io;                     /* the I/O layer's state */

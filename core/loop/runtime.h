@@ -54,6 +54,14 @@ enum saros_slot {
   SAROS_SLOT_SCRIPT,      /* the task that the launcher's script became, or nil */
   SAROS_SLOT_CONTEXT,     /* the context that code runs in, nil: an empty one; see context.h */
   SAROS_SLOT_CONTEXT_CLASS, /* the metatable of contexts */
+  SAROS_SLOT_SHARED,      /* weak table: object that threads share -> its userdata */
+  SAROS_SLOT_SHARE,       /* function: makes such a userdata */
+  SAROS_SLOT_NAMES,       /* table: function or module -> where others find it, see names.c */
+  SAROS_SLOT_CODE,        /* weak table: function -> its bytecode */
+  SAROS_SLOT_LOADED,      /* table: bytecode -> a function without upvalues that was made of it */
+  SAROS_SLOT_KINDS,       /* table: id -> error kind that has travelled */
+  SAROS_SLOT_THREAD,      /* first of the metatables of the thread layer */
+  SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 7,
   SAROS_SLOT_IO,          /* first of the I/O layer's metatables */
   SAROS_SLOT_COUNT = SAROS_SLOT_IO + 16
 };
@@ -67,6 +75,8 @@ typedef struct saros_runtime {
   uint32_t next_loop_id;
   uint32_t class_epoch;        /* changes when a loop class gains a method */
   uint64_t next_task_number;
+  uint64_t origin;             /* tells this state from all others, see thread/tags.h */
+  uint64_t last_code, last_kind; /* numbers that it has given */
   lua_Hook saved_hook;         /* of the coroutine whose bare yield is about to raise */
   int saved_mask, saved_count;
   bool has_context;            /* SAROS_SLOT_CONTEXT is not nil */

@@ -1,0 +1,15 @@
+/* slots.h: the places of the thread layer's metatables on the runtime's anchor. */
+#ifndef SAROS_THREAD_SLOTS_H
+#define SAROS_THREAD_SLOTS_H
+
+#include "loop/runtime.h"
+
+enum {
+  SAROS_SLOT_PROXY = SAROS_SLOT_THREAD,
+  SAROS_SLOT_CALLABLE,
+  SAROS_SLOT_POOL,
+  SAROS_SLOT_CHANNEL,
+  SAROS_SLOT_PROMISE,
+};
+
+#endif
