@@ -57,7 +57,7 @@ static int running_loop_or_nil(lua_State *L) {
   return 1;
 }
 
-/*** The monotonic clock.
+/*** The monotonic clock, which `loop:time()` reads. Mirrors `time.monotonic`.
  * @function monotonic
  * @treturn number seconds
  */
@@ -66,7 +66,7 @@ static int monotonic(lua_State *L) {
   return 1;
 }
 
-/*** How many processors the machine has.
+/*** How many processors the machine has. Mirrors `os.cpu_count`.
  * @function cpu_count
  * @treturn integer
  */
@@ -84,6 +84,15 @@ static const luaL_Reg functions[] = {{"get_running_loop", get_running_loop},
                                      {"monotonic", monotonic},
                                      {"cpu_count", cpu_count},
                                      {NULL, NULL}};
+
+/*** Schedules a callback for the next iteration of the loop, from this thread or any other. Thread-safe
+ * callables that are still to run do not keep `run` going. Mirrors `asyncio.loop.call_soon_threadsafe`.
+ * @function EventLoop:call_soon_threadsafe
+ * @tparam function fn what to call
+ * @param[opt] ... its arguments
+ * @treturn Handle a handle with `cancel()` and `cancelled()`
+ * @raise RuntimeError if the loop is closed
+ */
 
 /* Makes the class EventLoop with the methods of all layers. */
 static void open_loop_class(lua_State *L, saros_runtime_t *rt) {

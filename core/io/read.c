@@ -179,9 +179,9 @@ static int read_format(lua_State *L, saros_reader_t *reader) {
 /*** Reads up to `n` bytes, at least one; or to the end of the file. Suspends until there is something.
  * Mirrors `asyncio.StreamReader.read`.
  * @function StreamReader:read
- * @tparam[opt=-1] number|string n how many bytes at most; negative or `"a"`: all up to the end; `"l"`: a
+ * @tparam[opt=-1] integer|string n how many bytes at most; negative or `"a"`: all up to the end; `"l"`: a
  * line without its newline; `"L"`: a line with it
- * @treturn string what was read; at the end of the file nil, but `""` if everything was asked for
+ * @treturn ?string what was read; at the end of the file nil, but `""` if everything was asked for
  * @raise the error that ended the connection; LimitOverrunError for a line over the limit; RuntimeError
  * if another task reads already; CancelledError, and then nothing is lost
  */
@@ -200,8 +200,8 @@ static int reader_read(lua_State *L) {
 
 /*** Reads exactly `n` bytes. Mirrors `asyncio.StreamReader.readexactly`.
  * @function StreamReader:readexactly
- * @tparam number n how many bytes
- * @treturn string the bytes; nil if the file has ended before the first
+ * @tparam integer n how many bytes
+ * @treturn ?string the bytes; nil if the file has ended before the first
  * @raise IncompleteReadError{partial=, expected=} if it ends in between; ValueError if `n` is negative;
  * else as `read`
  */
@@ -221,8 +221,8 @@ static int reader_readexactly(lua_State *L) {
 
 /*** Reads up to and with a separator. Mirrors `asyncio.StreamReader.readuntil`.
  * @function StreamReader:readuntil
- * @tparam[opt="\n"] string separator
- * @treturn string the data and the separator; nil if the file has ended before the first byte
+ * @tparam[opt="\n"] string separator what to look for, at least one byte
+ * @treturn ?string the data and the separator; nil if the file has ended before the first byte
  * @raise LimitOverrunError{consumed=} if the separator is not within the limit: the data stays, and
  * `consumed` bytes of it are known to have no separator; IncompleteReadError{partial=} if the file ends
  * first; ValueError for an empty separator; else as `read`
@@ -245,7 +245,7 @@ static int reader_readuntil(lua_State *L) {
 /*** Reads a line, its newline included; the last one may lack it. Mirrors
  * `asyncio.StreamReader.readline`.
  * @function StreamReader:readline
- * @treturn string the line; nil at the end of the file
+ * @treturn ?string the line; nil at the end of the file
  * @raise LimitOverrunError{consumed=} for a line over the limit, which is dropped; else as `read`
  */
 static int reader_readline(lua_State *L) {
@@ -264,7 +264,7 @@ static int next_line(lua_State *L) {
 
 /*** Iterates over the lines that are left, without their newlines: `for line in reader:lines() do`.
  * @function StreamReader:lines
- * @return an iterator, whose steps suspend
+ * @treturn fun():?string an iterator, whose steps suspend
  * @raise as `readline`
  */
 static int reader_lines(lua_State *L) {

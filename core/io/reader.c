@@ -179,6 +179,11 @@ saros_reader_t *saros__reader_new(lua_State *L, saros_runtime_t *rt, int index, 
 
 /* ---- Lua ---- */
 
+/*** What `open_connection` and the handler of `start_server` get to read from a connection. Its methods
+ * suspend the calling task until there is something, or the file ends. Mirrors `asyncio.StreamReader`.
+ * @type StreamReader
+ */
+
 /*** Tells whether everything was read: the end has arrived, and the buffer is empty.
  * Mirrors `asyncio.StreamReader.at_eof`.
  * @function StreamReader:at_eof
@@ -192,7 +197,7 @@ static int reader_at_eof(lua_State *L) {
 
 /*** The error that ended the connection; reads raise it. Mirrors `asyncio.StreamReader.exception`.
  * @function StreamReader:exception
- * @return the error, or nil
+ * @treturn ?any the error, or nil
  */
 static int reader_exception(lua_State *L) {
   saros_reader_t *reader = saros__check_reader(L, 1);

@@ -146,10 +146,15 @@ void saros__transport_push_info(lua_State *L, int index, const char *name) {
 
 /* ---- Lua: writing ---- */
 
+/*** A connection, as protocols see it: `loop:create_connection` returns one, `connection_made` gets it.
+ * Mirrors `asyncio.Transport`.
+ * @type Transport
+ */
+
 /*** Writes bytes; never waits. What the peer does not take yet is kept, and the protocol is told to
  * pause_writing when that becomes too much. Mirrors `asyncio.WriteTransport.write`.
  * @function Transport:write
- * @tparam string data
+ * @tparam string data any bytes
  * @raise RuntimeError after `write_eof`; `bad argument`
  */
 static int transport_write(lua_State *L) {
@@ -158,8 +163,9 @@ static int transport_write(lua_State *L) {
 }
 
 /*** Writes a list of strings, as `write` would their concatenation.
+ * Mirrors `asyncio.WriteTransport.writelines`.
  * @function Transport:writelines
- * @tparam table list
+ * @tparam {string,...} list what to write, in order
  * @raise as `write`
  */
 static int transport_writelines(lua_State *L) {
@@ -189,7 +195,7 @@ static int transport_can_write_eof(lua_State *L) {
 /*** How many bytes were written and not taken by the system yet.
  * Mirrors `asyncio.WriteTransport.get_write_buffer_size`.
  * @function Transport:get_write_buffer_size
- * @treturn number bytes
+ * @treturn integer bytes
  */
 static int transport_get_write_buffer_size(lua_State *L) {
   saros_connection_t *connection = saros__check_transport(L, 1)->connection;
@@ -200,8 +206,8 @@ static int transport_get_write_buffer_size(lua_State *L) {
 
 /*** The water marks of the write buffer. Mirrors `asyncio.WriteTransport.get_write_buffer_limits`.
  * @function Transport:get_write_buffer_limits
- * @treturn number low, in bytes
- * @treturn number high, in bytes
+ * @treturn integer low, in bytes
+ * @treturn integer high, in bytes
  */
 static int transport_get_write_buffer_limits(lua_State *L) {
   saros_connection_t *connection = saros__check_transport(L, 1)->connection;
@@ -244,7 +250,9 @@ static void check_limit_names(lua_State *L) {
  * at `low` to go on. The default of `high` is 64 KiB (or four times `low`), that of `low` a quarter of
  * `high`. Mirrors `asyncio.WriteTransport.set_write_buffer_limits`.
  * @function Transport:set_write_buffer_limits
- * @tparam[opt] table limits `high` and `low`, in bytes
+ * @tparam ?table limits in bytes
+ * @tparam ?integer limits.high where the protocol is told to pause writing
+ * @tparam ?integer limits.low where it is told to go on
  * @raise ValueError unless high >= low >= 0
  */
 static int transport_set_write_buffer_limits(lua_State *L) {
@@ -283,7 +291,7 @@ static int transport_pause_reading(lua_State *L) {
   return 0;
 }
 
-/*** Undoes `pause_reading`.
+/*** Undoes `pause_reading`. Mirrors `asyncio.ReadTransport.resume_reading`.
  * @function Transport:resume_reading
  */
 static int transport_resume_reading(lua_State *L) {
@@ -295,7 +303,7 @@ static int transport_resume_reading(lua_State *L) {
   return 0;
 }
 
-/*** Tells whether data is received: neither paused nor closing.
+/*** Tells whether data is received: neither paused nor closing. Mirrors `asyncio.ReadTransport.is_reading`.
  * @function Transport:is_reading
  * @treturn boolean
  */
@@ -325,7 +333,7 @@ static int transport_abort(lua_State *L) {
   return 0;
 }
 
-/*** Tells whether the transport is closing or closed.
+/*** Tells whether the transport is closing or closed. Mirrors `asyncio.BaseTransport.is_closing`.
  * @function Transport:is_closing
  * @treturn boolean
  */
@@ -337,8 +345,8 @@ static int transport_is_closing(lua_State *L) {
 /*** Tells something about the transport. Mirrors `asyncio.BaseTransport.get_extra_info`.
  * @function Transport:get_extra_info
  * @tparam string name `"peername"` and `"sockname"`: addresses; `"socket"`: the descriptor, while open
- * @param[opt] default what to return for what is not known
- * @return the information
+ * @tparam[opt] any default what to return for what is not known
+ * @treturn any the information
  */
 static int transport_get_extra_info(lua_State *L) {
   saros__check_transport(L, 1);
@@ -367,7 +375,7 @@ static void set_protocol(lua_State *L, int index, int protocol) {
 
 /*** Sets the object whose methods are called. Mirrors `asyncio.BaseTransport.set_protocol`.
  * @function Transport:set_protocol
- * @tparam table protocol
+ * @tparam table protocol any table or userdata with methods of `Protocol`
  */
 static int transport_set_protocol(lua_State *L) {
   saros__check_transport(L, 1);
@@ -376,8 +384,9 @@ static int transport_set_protocol(lua_State *L) {
 }
 
 /*** The object whose methods are called; nil once the connection is lost.
+ * Mirrors `asyncio.BaseTransport.get_protocol`.
  * @function Transport:get_protocol
- * @treturn table
+ * @treturn ?table the protocol
  */
 static int transport_get_protocol(lua_State *L) {
   if (!saros__check_transport(L, 1)->connection) return 0;

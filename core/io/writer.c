@@ -61,6 +61,11 @@ static int after_closing(lua_State *L, int status, lua_KContext context) {
   return wait_drained(L, lua_touserdata(L, 2));
 }
 
+/*** What `open_connection` and the handler of `start_server` get to write to a connection. A `<close>`
+ * variable closes it at the end of its scope. Mirrors `asyncio.StreamWriter`.
+ * @type StreamWriter
+ */
+
 /*** Waits until enough of what was written is sent, so that writing more makes sense. Call it after each
  * `write`: it returns at once as long as little is waiting. Mirrors `asyncio.StreamWriter.drain`.
  * @function StreamWriter:drain
@@ -96,7 +101,7 @@ static int writer_wait_closed(lua_State *L) {
 
 /*** Writes bytes; never waits. Mirrors `asyncio.StreamWriter.write`.
  * @function StreamWriter:write
- * @tparam string data
+ * @tparam string data any bytes
  * @raise RuntimeError after `write_eof`; `bad argument`
  */
 static int writer_write(lua_State *L) {
@@ -107,7 +112,7 @@ static int writer_write(lua_State *L) {
 
 /*** Writes a list of strings. Mirrors `asyncio.StreamWriter.writelines`.
  * @function StreamWriter:writelines
- * @tparam table list
+ * @tparam {string,...} list what to write, in order
  * @raise as `write`
  */
 static int writer_writelines(lua_State *L) {
@@ -143,7 +148,7 @@ static int writer_close(lua_State *L) {
   return 0;
 }
 
-/*** Tells whether the connection is closing or closed.
+/*** Tells whether the connection is closing or closed. Mirrors `asyncio.StreamWriter.is_closing`.
  * @function StreamWriter:is_closing
  * @treturn boolean
  */
@@ -152,11 +157,11 @@ static int writer_is_closing(lua_State *L) {
   return 1;
 }
 
-/*** As `Transport:get_extra_info`.
+/*** Tells something about the connection. Mirrors `asyncio.StreamWriter.get_extra_info`.
  * @function StreamWriter:get_extra_info
- * @tparam string name
- * @param[opt] default
- * @return the information
+ * @tparam string name `"peername"` and `"sockname"`: addresses; `"socket"`: the descriptor, while open
+ * @tparam[opt] any default what to return for what is not known
+ * @treturn any the information
  */
 static int writer_get_extra_info(lua_State *L) {
   lua_settop(L, 3);

@@ -154,6 +154,12 @@ static void make_class(lua_State *L, saros_runtime_t *rt, int class, int base, c
   lua_rawsetp(L, class, &instance_key);
 }
 
+/*** The event loop: callbacks, timers, signals, I/O and tasks of one Lua state. `saros.EventLoop()` makes
+ * one, `saros.run` and the launcher do so by themselves; a `<close>` variable closes it at the end of its
+ * scope. Each method is also a function of `saros.loop`, on the current loop. Mirrors asyncio's loops.
+ * @type EventLoop
+ */
+
 /*** Makes a subclass. Overriding `call_soon`, `call_later`, `call_at`, `run_once` or `time` in it takes
  * effect everywhere, in the core's own steps too; `init(self, ...)` is called for a new loop.
  * @function EventLoop:extend

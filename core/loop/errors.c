@@ -129,7 +129,11 @@ void saros__new_kind(lua_State *L, const char *name, int base) {
   lua_setmetatable(L, -2);
 }
 
-/* kind:extend(name) -> a new kind, whose objects are also of this one */
+/*** Makes a kind of errors whose objects are also of this one.
+ * @function Error:extend
+ * @tparam string name the new kind's name
+ * @treturn Error the kind: calling it with a message or a table of fields makes an object
+ */
 static int kind_extend(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   if (!is_kind(L, 1)) return luaL_typeerror(L, 1, "error kind");
@@ -137,7 +141,13 @@ static int kind_extend(lua_State *L) {
   return 1;
 }
 
-/* is_error(x [, kind]): whether x is an error object, of that kind if one is given */
+/*** Tells whether a value is an error object, of a kind or of one that extends it. Mirrors `isinstance`.
+ * @function is_error
+ * @tparam any x any value
+ * @tparam[opt] table kind a kind; without one any error object will do
+ * @treturn boolean
+ * @raise `bad argument` for what is no kind
+ */
 int saros__errors_is_error(lua_State *L) {
   luaL_checkany(L, 1);
   if (lua_isnoneornil(L, 2)) {
@@ -311,6 +321,93 @@ void saros__push_handler(lua_State *L, saros_runtime_t *rt) {
 }
 
 /* ---- opening ---- */
+
+/*** What all failures of the library are: an object with a kind. `saros.TimeoutError("too late")` makes one,
+ * of a message or of a table of fields; `tostring` gives `Name: message`. Mirrors `Exception`.
+ * @table Error
+ * @tfield string name the kind's name
+ * @tfield ?any message what went wrong
+ * @tfield ?string traceback where it was raised, once a task or a callback has failed with it
+ */
+
+/*** A task or a future was cancelled; `message` is what `cancel` was given. It passes through
+ * a task on its way out, and should not be kept from it. Mirrors `asyncio.CancelledError`.
+ * @table CancelledError
+ */
+
+/*** SIGINT ended the program. Mirrors `KeyboardInterrupt`.
+ * @table KeyboardInterrupt
+ */
+
+/*** The time is up. Mirrors `TimeoutError`.
+ * @table TimeoutError
+ */
+
+/*** A future is done already, or not yet. Mirrors `asyncio.InvalidStateError`.
+ * @table InvalidStateError
+ */
+
+/*** A circuit breaker let no call through. Not in asyncio.
+ * @table CircuitOpenError
+ */
+
+/*** Something was used in a way in which it cannot be, such as a closed loop. Mirrors `RuntimeError`.
+ * @table RuntimeError
+ */
+
+/*** The operating system refused. Mirrors `OSError`.
+ * @table OSError
+ * @tfield string code the error's name, such as `"ECONNREFUSED"` or `"EAI_NONAME"`
+ * @tfield integer errno the error's number
+ */
+
+/*** An argument has the right type and no possible value. Mirrors `ValueError`.
+ * @table ValueError
+ */
+
+/*** A stream ended before all that was asked for had come. Mirrors `asyncio.IncompleteReadError`.
+ * @table IncompleteReadError
+ * @tfield string partial what had come
+ * @tfield ?integer expected how many bytes were asked for; nil if it was a separator
+ */
+
+/*** A line or a separator is not within the limit of a stream. Mirrors `asyncio.LimitOverrunError`.
+ * @table LimitOverrunError
+ * @tfield integer consumed how many bytes are known not to have it
+ */
+
+/*** A queue is empty. Mirrors `asyncio.QueueEmpty`.
+ * @table QueueEmpty
+ */
+
+/*** A queue is full. Mirrors `asyncio.QueueFull`.
+ * @table QueueFull
+ */
+
+/*** A queue was shut down. Mirrors `asyncio.QueueShutDown` of Python 3.13.
+ * @table QueueShutDown
+ */
+
+/*** A barrier was broken or reset. Mirrors `asyncio.BrokenBarrierError`.
+ * @table BrokenBarrierError
+ */
+
+/*** A value cannot travel to another Lua state. Not in asyncio.
+ * @table TransferError
+ */
+
+/*** An executor's workers are gone. Mirrors `concurrent.futures.BrokenExecutor`.
+ * @table BrokenExecutor
+ */
+
+/*** Several things failed. Mirrors `ExceptionGroup`.
+ * @table ExceptionGroup
+ * @tfield {any,...} errors the errors
+ */
+
+/*** A TLS connection failed. Mirrors `ssl.SSLError`.
+ * @table TLSError
+ */
 
 static const char *const kinds[] = {
     "CancelledError",  "KeyboardInterrupt", "TimeoutError",       "InvalidStateError",

@@ -164,6 +164,10 @@ static saros_handle_t *check_handle(lua_State *L) {
   return handle;
 }
 
+/*** A callback that was scheduled: what `call_soon` returns. Mirrors `asyncio.Handle`.
+ * @type Handle
+ */
+
 /*** Cancels the callback: it will not run, even if it is due in this iteration.
  * Mirrors `asyncio.Handle.cancel`.
  * @function Handle:cancel
@@ -179,6 +183,7 @@ static int handle_cancel(lua_State *L) {
 }
 
 /*** Tells whether the handle was cancelled; true also after its callback ran.
+ * Mirrors `asyncio.Handle.cancelled`.
  * @function Handle:cancelled
  * @treturn boolean
  */

@@ -145,7 +145,8 @@ void saros__interrupt_leave_script(saros_runtime_t *rt) {
 
 /*** Sets what the first SIGINT does while the loop runs; private to the Lua layer.
  * @function set_interrupt_handler
- * @tparam EventLoop loop
+ * @local
+ * @tparam EventLoop loop the loop
  * @tparam ?function fn called as a callback of the loop; nil: the first SIGINT raises a KeyboardInterrupt
  */
 static int set_interrupt_handler(lua_State *L) {

@@ -257,7 +257,7 @@ int saros__loop_gc(lua_State *L) {
 
 /* ---- methods ---- */
 
-/*** Tells whether the loop is running.
+/*** Tells whether the loop is running. Mirrors `asyncio.loop.is_running`.
  * @function EventLoop:is_running
  * @treturn boolean
  */
@@ -266,7 +266,7 @@ static int loop_is_running(lua_State *L) {
   return 1;
 }
 
-/*** Tells whether the loop was closed.
+/*** Tells whether the loop was closed. Mirrors `asyncio.loop.is_closed`.
  * @function EventLoop:is_closed
  * @treturn boolean
  */
@@ -285,7 +285,7 @@ static int loop_time(lua_State *L) {
   return 1;
 }
 
-/*** The wall clock.
+/*** The wall clock. Not in asyncio.
  * @function EventLoop:wall_time
  * @treturn number seconds since the epoch, UTC
  */
@@ -305,7 +305,7 @@ static int loop_stop(lua_State *L) {
   return 0;
 }
 
-/*** Tells whether debug mode is on.
+/*** Tells whether debug mode is on. Mirrors `asyncio.loop.get_debug`.
  * @function EventLoop:get_debug
  * @treturn boolean
  */
@@ -314,9 +314,9 @@ static int loop_get_debug(lua_State *L) {
   return 1;
 }
 
-/*** Switches debug mode on or off.
+/*** Switches debug mode on or off. Mirrors `asyncio.loop.set_debug`.
  * @function EventLoop:set_debug
- * @tparam boolean enabled
+ * @tparam boolean enabled true for on
  */
 static int loop_set_debug(lua_State *L) {
   saros_loop_t *loop = saros__check_loop(L, 1);
@@ -335,9 +335,10 @@ static void set_count(lua_State *L, const char *name, uint64_t value) {
   lua_setfield(L, -2, name);
 }
 
-/*** What the loop has done so far.
+/*** What the loop has done so far. Not in asyncio.
  * @function EventLoop:stats
- * @treturn table `iterations`, `callbacks`, `tasks` and `timers` (those alive now), `busy` and `idle`
+ * @treturn {iterations=integer,callbacks=integer,tasks=integer,timers=integer,busy=number,idle=number,lag={{le=number,count=integer},...}}
+ * `iterations`, `callbacks`, `tasks` and `timers` (those alive now), `busy` and `idle`
  * (seconds), `lag` (a list of `{le=, count=}`: how many times timers were at most `le` seconds late)
  */
 static int loop_stats(lua_State *L) {

@@ -147,7 +147,7 @@ static int start_handler(lua_State *L, saros_loop_t *loop, int signum) {
 /*** Calls a function on the loop whenever the process gets a signal; a second call replaces the first.
  * Mirrors `asyncio.loop.add_signal_handler`.
  * @function EventLoop:add_signal_handler
- * @tparam number|string signum a signal's number or name
+ * @tparam integer|string signum a signal's number or name
  * @tparam function fn what to call
  * @param[opt] ... its arguments
  * @raise ValueError for an unknown signal; RuntimeError for one that cannot be caught
@@ -176,7 +176,7 @@ static int loop_add_signal_handler(lua_State *L) {
 
 /*** Removes the handler of a signal. Mirrors `asyncio.loop.remove_signal_handler`.
  * @function EventLoop:remove_signal_handler
- * @tparam number|string signum a signal's number or name
+ * @tparam integer|string signum a signal's number or name
  * @treturn boolean whether there was one
  * @raise ValueError for an unknown signal
  */

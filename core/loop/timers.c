@@ -249,7 +249,12 @@ static saros_timer_handle_t *check_handle(lua_State *L) {
   return handle;
 }
 
-/*** Cancels the timer: its callback will not run.
+/*** A callback that was scheduled for later: what `call_later` and `call_at` return.
+ * Mirrors `asyncio.TimerHandle`.
+ * @type TimerHandle
+ */
+
+/*** Cancels the timer: its callback will not run. Mirrors `asyncio.TimerHandle.cancel`.
  * @function TimerHandle:cancel
  */
 static int timer_cancel(lua_State *L) {
@@ -266,6 +271,7 @@ static int timer_cancel(lua_State *L) {
 }
 
 /*** Tells whether the timer was cancelled; true also after it fired.
+ * Mirrors `asyncio.TimerHandle.cancelled`.
  * @function TimerHandle:cancelled
  * @treturn boolean
  */
@@ -274,7 +280,7 @@ static int timer_cancelled(lua_State *L) {
   return 1;
 }
 
-/*** The timer's deadline.
+/*** The timer's deadline. Mirrors `asyncio.TimerHandle.when`.
  * @function TimerHandle:when
  * @treturn number seconds, by `loop:time()`
  */

@@ -168,7 +168,7 @@ static int unwatch(lua_State *L, int event) {
 
 /*** Calls a function whenever a file descriptor can be read. Mirrors `asyncio.loop.add_reader`.
  * @function EventLoop:add_reader
- * @tparam number|file fd a descriptor or an open Lua file, in non-blocking mode from now on
+ * @tparam integer|file fd a descriptor or an open Lua file, in non-blocking mode from now on
  * @tparam function fn what to call
  * @param[opt] ... its arguments
  * @raise OSError if the descriptor cannot be watched (EPERM: a regular file)
@@ -177,9 +177,9 @@ static int loop_add_reader(lua_State *L) {
   return watch(L, UV_READABLE);
 }
 
-/*** Undoes `add_reader`.
+/*** Undoes `add_reader`. Mirrors `asyncio.loop.remove_reader`.
  * @function EventLoop:remove_reader
- * @tparam number|file fd
+ * @tparam integer|file fd the same descriptor or file
  * @treturn boolean whether it was watched
  */
 static int loop_remove_reader(lua_State *L) {
@@ -188,7 +188,7 @@ static int loop_remove_reader(lua_State *L) {
 
 /*** Calls a function whenever a file descriptor can be written to. Mirrors `asyncio.loop.add_writer`.
  * @function EventLoop:add_writer
- * @tparam number|file fd a descriptor or an open Lua file, in non-blocking mode from now on
+ * @tparam integer|file fd a descriptor or an open Lua file, in non-blocking mode from now on
  * @tparam function fn what to call
  * @param[opt] ... its arguments
  * @raise OSError if the descriptor cannot be watched
@@ -197,9 +197,9 @@ static int loop_add_writer(lua_State *L) {
   return watch(L, UV_WRITABLE);
 }
 
-/*** Undoes `add_writer`.
+/*** Undoes `add_writer`. Mirrors `asyncio.loop.remove_writer`.
  * @function EventLoop:remove_writer
- * @tparam number|file fd
+ * @tparam integer|file fd the same descriptor or file
  * @treturn boolean whether it was watched
  */
 static int loop_remove_writer(lua_State *L) {

@@ -29,8 +29,8 @@ static int await_returned(lua_State *L, int status, lua_KContext context) {
 
 /*** Awaits a future, a task, or an object with `__await`. Mirrors `await`.
  * @function await
- * @param awaitable
- * @return the results
+ * @tparam awaitable awaitable what to wait for
+ * @treturn any ... its results
  * @raise the awaitable's error; CancelledError; RuntimeError where a task cannot suspend
  */
 static int task_await(lua_State *L) {
@@ -60,9 +60,9 @@ saros_future_t *saros__ensure_future(lua_State *L, saros_runtime_t *rt, int inde
 /*** Makes a future of an awaitable: futures are returned as they are, functions become tasks.
  * Mirrors `asyncio.ensure_future`.
  * @function ensure_future
- * @param x a future, a function, or an object with `__await`
+ * @tparam awaitable|function x a future, a function, or an object with `__await`
  * @param[opt] ... a function's arguments
- * @treturn Future
+ * @treturn Future the future, a task if it had to be made
  */
 static int task_ensure_future(lua_State *L) {
   saros__check_awaitable(L, 1);
@@ -70,9 +70,9 @@ static int task_ensure_future(lua_State *L) {
   return 1;
 }
 
-/*** Tells whether a value is a future or a task.
+/*** Tells whether a value is a future or a task. Mirrors `asyncio.isfuture`.
  * @function isfuture
- * @param x
+ * @tparam any x any value
  * @treturn boolean
  */
 static int task_isfuture(lua_State *L) {
@@ -90,7 +90,7 @@ static int task_has_failed(lua_State *L) {
 
 /*** Runs a function as a task of the running loop. Mirrors `asyncio.create_task`.
  * @function create_task
- * @tparam function fn
+ * @tparam function fn what to run; it may suspend
  * @param[opt] ... its arguments
  * @treturn Task
  * @raise RuntimeError if no loop is running
@@ -136,7 +136,7 @@ static int task_all_tasks(lua_State *L) {
 
 /*** Runs a function as a task. Mirrors `asyncio.loop.create_task`.
  * @function EventLoop:create_task
- * @tparam function fn
+ * @tparam function fn what to run; it may suspend
  * @param[opt] ... its arguments
  * @treturn Task
  * @raise RuntimeError if the loop is closed
@@ -162,7 +162,7 @@ static int loop_set_task_factory(lua_State *L) {
   return 0;
 }
 
-/*** The task factory.
+/*** The task factory. Mirrors `asyncio.loop.get_task_factory`.
  * @function EventLoop:get_task_factory
  * @treturn ?function nil: the default
  */
@@ -177,8 +177,8 @@ static int loop_get_task_factory(lua_State *L) {
  * and deep inside tasks that were started this way, the first step is scheduled as usual. Mirrors
  * `asyncio.eager_task_factory` of Python 3.12.
  * @function eager_task_factory
- * @tparam EventLoop loop
- * @tparam function fn
+ * @tparam EventLoop loop the running loop
+ * @tparam function fn what to run; it may suspend
  * @param[opt] ... its arguments
  * @treturn Task
  * @raise RuntimeError if the loop is closed
@@ -246,9 +246,9 @@ static int run_protected(lua_State *L) {
 /*** Runs the loop until a future is done, and returns its results or raises its error.
  * Mirrors `asyncio.loop.run_until_complete`.
  * @function EventLoop:run_until_complete
- * @param x a future, a function, which becomes a task, or an object with `__await`
+ * @tparam awaitable|function x a future, a function, which becomes a task, or an object with `__await`
  * @param[opt] ... a function's arguments
- * @return the results
+ * @treturn any ... the results
  * @raise the future's error; RuntimeError if the loop is closed or a loop is running, or was stopped before
  * the future was done
  */

@@ -19,10 +19,15 @@ static int refuse_task(lua_State *L, saros_future_t *future, const char *operati
   return saros__raise(L, future->loop->rt, "RuntimeError", "Task does not support %s", operation);
 }
 
+/*** What will have results or an error: `saros.gather` and `loop:create_future` return one, a `Task` is one.
+ * Mirrors `asyncio.Future`.
+ * @type Future
+ */
+
 /*** Suspends the calling task until the future is done; returns its results, or raises its error.
  * Mirrors `await future`.
  * @function Future:await
- * @return the results
+ * @treturn any ... the results
  * @raise the future's error; CancelledError; RuntimeError where a task cannot suspend
  */
 static int future_await(lua_State *L) {
@@ -32,6 +37,7 @@ static int future_await(lua_State *L) {
 }
 
 /*** Tells whether the future is done: has results or an error, or was cancelled.
+ * Mirrors `asyncio.Future.done`.
  * @function Future:done
  * @treturn boolean
  */
@@ -40,7 +46,7 @@ static int future_done(lua_State *L) {
   return 1;
 }
 
-/*** Tells whether the future was cancelled.
+/*** Tells whether the future was cancelled. Mirrors `asyncio.Future.cancelled`.
  * @function Future:cancelled
  * @treturn boolean
  */
@@ -49,9 +55,9 @@ static int future_cancelled(lua_State *L) {
   return 1;
 }
 
-/*** The results of a future that is done.
+/*** The results of a future that is done. Mirrors `asyncio.Future.result`.
  * @function Future:result
- * @return the results
+ * @treturn any ... the results
  * @raise the future's error; CancelledError; InvalidStateError if it is not done
  */
 static int future_result(lua_State *L) {
@@ -62,9 +68,9 @@ static int future_result(lua_State *L) {
   return saros__future_push_results(L, 1, future);
 }
 
-/*** The error of a future that is done, or nil.
+/*** The error of a future that is done, or nil. Mirrors `asyncio.Future.exception`.
  * @function Future:exception
- * @return the error, nil if it has results
+ * @treturn any the error, nil if it has results
  * @raise CancelledError; InvalidStateError if it is not done
  */
 static int future_exception(lua_State *L) {
@@ -92,7 +98,7 @@ static int future_set_result(lua_State *L) {
 
 /*** Completes the future with an error. Mirrors `asyncio.Future.set_exception`.
  * @function Future:set_exception
- * @param err any value; an error kind stands for a new object of it
+ * @tparam any err any value; an error kind stands for a new object of it
  * @raise InvalidStateError if it is done; RuntimeError for a task
  */
 static int future_set_exception(lua_State *L) {
@@ -163,7 +169,7 @@ static int future_remove_done_callback(lua_State *L) {
 /*** Cancels the future: what awaits it gets a CancelledError. A task is asked to end: it gets a
  * CancelledError where it waits. Mirrors `asyncio.Future.cancel`.
  * @function Future:cancel
- * @param[opt] msg the CancelledError's message
+ * @tparam[opt] any msg the CancelledError's message
  * @treturn boolean false if it is done already
  */
 static int future_cancel(lua_State *L) {
@@ -173,7 +179,7 @@ static int future_cancel(lua_State *L) {
   return 1;
 }
 
-/*** The loop that the future belongs to.
+/*** The loop that the future belongs to. Mirrors `asyncio.Future.get_loop`.
  * @function Future:get_loop
  * @treturn ?EventLoop nil if it was collected
  */

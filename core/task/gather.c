@@ -332,8 +332,8 @@ static void watch_children(lua_State *L, saros_loop_t *loop, saros_gather_t *gat
  * `return_exceptions` the first error is raised while the others go on. Cancelling the gather cancels
  * its children.
  * @function gather
- * @param ... awaitables; or one list of them, and options: `return_exceptions` (false): errors become
- * entries of the result
+ * @param ... awaitables; or one list of them, and a table of options: `return_exceptions` (false by
+ * default): errors become entries of the result
  * @treturn Future its result is a list `{n=, ...}` with each one's first result
  * @raise ValueError for an unknown option, or futures of different loops
  */
@@ -368,7 +368,8 @@ static int task_gather(lua_State *L) {
 
 /*** What stands for a raised value in a list of errors; private.
  * @function wrap_error
- * @param value
+ * @local
+ * @tparam any value what was raised
  * @treturn Error the value, if it is an error object
  */
 static int wrap_error(lua_State *L) {

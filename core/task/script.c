@@ -85,6 +85,7 @@ static int run_adopted(lua_State *L, saros_runtime_t *rt, int status, int values
 /*** Runs a script's main chunk as the launcher does; private. As plain Lua, until it first needs a running
  * loop; then it is that loop's main task, and what is left on the loop runs to completion.
  * @function run_script
+ * @local
  * @tparam function new_loop called without arguments when a loop is needed; returns one
  * @tparam function chunk
  * @param[opt] ... its arguments
@@ -126,6 +127,7 @@ static int run_script(lua_State *L) {
 
 /*** The task that the launcher's script became, or nil; private.
  * @function script_task
+ * @local
  * @treturn ?Task
  */
 static int script_task(lua_State *L) {
@@ -135,6 +137,7 @@ static int script_task(lua_State *L) {
 
 /*** The running loop; under the launcher, a script that has none gets one here; private.
  * @function need_loop
+ * @local
  * @treturn EventLoop
  * @raise RuntimeError if no loop is running
  */

@@ -84,7 +84,7 @@ static int sleep_by_methods(lua_State *L, saros_loop_t *loop) {
  * @function sleep
  * @tparam number delay seconds; zero or less: one iteration of the loop
  * @param[opt] ... what to return
- * @return the further arguments
+ * @treturn any ... the further arguments
  * @raise CancelledError; ValueError if the delay is NaN; RuntimeError where a task cannot suspend
  */
 static int task_sleep(lua_State *L) {

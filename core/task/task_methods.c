@@ -56,7 +56,12 @@ void saros__push_place(lua_State *L, const saros_place_t *place) {
   }
 }
 
-/*** The task's name: the one it was given, or `Task-N`.
+/*** A function that runs beside others: what `create_task` returns. Mirrors `asyncio.Task`.
+ * @type Task
+ * @extends Future
+ */
+
+/*** The task's name: the one it was given, or `Task-N`. Mirrors `asyncio.Task.get_name`.
  * @function Task:get_name
  * @treturn string
  */
@@ -65,9 +70,9 @@ static int task_get_name(lua_State *L) {
   return 1;
 }
 
-/*** Gives the task a name.
+/*** Gives the task a name. Mirrors `asyncio.Task.set_name`.
  * @function Task:set_name
- * @tparam string name
+ * @tparam string name as `print_stack` and messages show it
  * @treturn Task the task
  */
 static int task_set_name(lua_State *L) {
@@ -82,7 +87,7 @@ static int task_set_name(lua_State *L) {
 
 /* ---- looking inside ---- */
 
-/*** The task's coroutine.
+/*** The task's coroutine. Mirrors `asyncio.Task.get_coro`.
  * @function Task:get_coro
  * @treturn ?thread nil once the task is done
  */
@@ -125,7 +130,7 @@ static int task_traceback(lua_State *L) {
 
 /*** Writes the task's name, state and stack. Mirrors `asyncio.Task.print_stack`.
  * @function Task:print_stack
- * @param[opt] file something with a method `write`; standard error by default
+ * @tparam[opt] any file something with a method `write`; standard error by default
  */
 static int task_print_stack(lua_State *L) {
   saros_task_t *task = saros__check_task(L, 1);

@@ -204,6 +204,7 @@ static int wait_queue_is_used(lua_State *L) {
 
 /*** Makes a queue; private.
  * @function WaitQueue
+ * @local
  * @tparam string name of the primitive, for messages
  * @tparam ?WaitQueue sibling another queue of the same primitive: both are bound to one loop
  * @treturn WaitQueue

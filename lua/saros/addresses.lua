@@ -13,9 +13,18 @@ local ValueError = core.errors.ValueError
 
 local addresses = {}
 
+--- Where something listens, or is connected to: a host and a port, or the path of a Unix
+-- socket.
+-- @table Address
+-- @tfield ?string host numeric: `"127.0.0.1"`, `"fe80::1%eth0"`
+-- @tfield ?integer port from 0 to 65535
+-- @tfield ?string family `"inet"` or `"inet6"`
+-- @tfield ?string path of a Unix socket
+
 local FAMILIES = {any = true, inet = true, inet6 = true}
 
 --- Check the option `family`.
+-- @local
 -- @tparam ?string family
 -- @raise `ValueError` for an unknown one
 function addresses.check_family(family)
@@ -25,6 +34,7 @@ function addresses.check_family(family)
 end
 
 --- Check a port.
+-- @local
 -- @param port a number, a numeric string, or the name of a service as in `"http"`
 -- @tparam integer n the argument's position
 -- @tparam string name the public function's name
@@ -58,6 +68,7 @@ local function key_of(address)
 end
 
 --- All addresses of a host, or of a list of hosts, each once, in order.
+-- @local
 -- @tparam EventLoop loop the running one
 -- @param host a name, a numeric host, a list of them, or nil: the loopback, or every
 -- interface with `passive`
@@ -80,6 +91,7 @@ function addresses.resolve(loop, host, port, options)
 end
 
 --- Check the argument `host`.
+-- @local
 -- @param host a string, a list of strings, or nil where `optional`
 -- @tparam integer n the argument's position
 -- @tparam string name the public function's name
@@ -104,10 +116,12 @@ local TYPES = {stream = true, dgram = true}
 -- @function EventLoop:getaddrinfo
 -- @tparam ?string host a name or a numeric host; nil for the loopback, or for every
 -- interface with `passive`
--- @param[opt=0] port a number or the name of a service
--- @tparam ?table options `family`: `"any"` (the default) `"inet"` `"inet6"`; `type`:
--- `"stream"` (the default) or `"dgram"`; `passive`: true for addresses to listen on
--- @treturn {table,...} addresses, the preferred one first
+-- @tparam[opt=0] integer|string port a number or the name of a service
+-- @tparam ?table options what to look for
+-- @tparam[opt="any"] string options.family `"any"`, `"inet"` or `"inet6"`
+-- @tparam[opt="stream"] string options.type `"stream"` or `"dgram"`
+-- @tparam[opt=false] boolean options.passive true for addresses to listen on
+-- @treturn {Address,...} addresses, the preferred one first
 -- @raise `OSError` with a code such as `"EAI_NONAME"`; `ValueError`; `bad argument`;
 -- `CancelledError`; `RuntimeError` outside a task
 function EventLoop:getaddrinfo(host, port, options)
@@ -131,9 +145,11 @@ local GETNAMEINFO = {numeric_host = "boolean", numeric_service = "boolean", data
 
 --- Look up the name of an address; mirrors `loop.getnameinfo`.
 -- @function EventLoop:getnameinfo
--- @tparam table address `{host=, port=}`, the host numeric
--- @tparam ?table options `numeric_host`, `numeric_service`: true to get numbers instead of
--- names; `datagram`: the service is one of UDP
+-- @tparam Address address its host is numeric
+-- @tparam ?table options how to look
+-- @tparam[opt=false] boolean options.numeric_host true for the host's number, not its name
+-- @tparam[opt=false] boolean options.numeric_service true for the port, not its name
+-- @tparam[opt=false] boolean options.datagram true if the service is one of UDP
 -- @treturn string the host's name, or its number if it has none
 -- @treturn string the service's name, or the port
 -- @raise `OSError`; `ValueError`; `bad argument`; `CancelledError`; `RuntimeError` outside

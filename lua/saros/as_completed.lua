@@ -42,9 +42,10 @@ local as_completed = {}
 --- Iterate over futures as they get done: `for future in saros.as_completed(list) do`. Each step
 -- suspends until one is. Mirrors `asyncio.as_completed`, as an asynchronous iterator.
 -- @tparam table list awaitables; functions become tasks, the same future counts once
--- @tparam ?table options `timeout`: seconds from now; when they are over, the steps that are left
+-- @tparam ?table options how long to wait
+-- @tparam ?number options.timeout seconds from now; when they are over, the steps that are left
 -- raise
--- @treturn function an iterator over the very futures, all of them done
+-- @treturn fun():?Future an iterator over the very futures, all of them done
 -- @raise `bad argument`; `ValueError` for an unknown option; `RuntimeError` if no loop is running. The
 -- iterator: `TimeoutError`, `CancelledError`, `RuntimeError` outside a task
 function as_completed.as_completed(list, options)

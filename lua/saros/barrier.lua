@@ -12,11 +12,22 @@ local errors = core.errors
 -- meanwhile waits for the next time. `reset` throws out who waits, `abort` for ever.
 local FILLING, DRAINING, RESETTING, BROKEN = "filling", "draining", "resetting", "broken"
 
---- `saros.Barrier(parties)` makes one for so many tasks. Its fields: `parties`; `n_waiting`, how
--- many wait now; `broken`, whether it was aborted.
+--- Where so many tasks wait for each other. Mirrors `asyncio.Barrier`.
 -- @type Barrier
 local Barrier = Class.new("Barrier")
 
+--- How many tasks it takes.
+-- @attribute integer Barrier.parties
+
+--- How many wait now.
+-- @attribute integer Barrier.n_waiting
+
+--- Whether it was aborted.
+-- @attribute boolean Barrier.broken
+
+--- Make a barrier.
+-- @tparam integer parties how many tasks it takes
+-- @raise `bad argument`; `ValueError` for less than 1
 function Barrier:init(parties)
   parties = check.number(parties, 1, "Barrier")
   if parties < 1 then
@@ -50,7 +61,9 @@ local function wait_until_full(self)
   end
 end
 
--- The place of a task inside; it leaves when its scope ends.
+--- The place of a task inside; it leaves when its scope ends.
+-- @type Place
+-- @local
 local Place = Class.new("Place")
 
 function Place:init(barrier)

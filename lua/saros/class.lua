@@ -39,11 +39,11 @@ local function new(name, parent)
   })
 end
 
--- What every class inherits.
-local Object = {}
+--- What the classes of the library inherit, other than loops and kinds of errors.
+-- @type Object
+local Object = {__name = "Object"}
 
 --- Make a subclass.
--- @function extend
 -- @tparam string name the subclass's name, as messages and `tostring` show it
 -- @treturn table the class: calling it makes an instance and passes its arguments to
 -- the method `init`, where there is one
@@ -55,7 +55,10 @@ function Object:extend(name)
   return new(name, self)
 end
 
+--- @section end
+
 --- Make a class without a parent.
+-- @local
 -- @tparam string name its name
 -- @treturn table the class
 function Class.new(name)
@@ -63,7 +66,8 @@ function Class.new(name)
 end
 
 --- Whether a value is an instance of a class or of one of its subclasses.
--- @param value any value
+-- @local
+-- @tparam any value any value
 -- @tparam table class a class
 -- @treturn boolean
 function Class.is_instance(value, class)

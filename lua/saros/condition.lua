@@ -11,11 +11,16 @@ local Lock = require("saros.lock").Lock
 local park, wake = core.wait_queue.park, core.wait_queue.wake
 local errors = core.errors
 
---- `saros.Condition(lock)` makes one on a lock of its own, or on one that conditions share.
--- The field `lock` has it.
+--- A lock, and tasks that wait for what happens under it. Mirrors `asyncio.Condition`.
 -- @type Condition
 local Condition = Class.new("Condition")
 
+--- Its lock.
+-- @attribute Lock Condition.lock
+
+--- Make a condition.
+-- @tparam ?Lock lock one that conditions share; nil for a lock of its own
+-- @raise `bad argument`
 function Condition:init(lock)
   if lock ~= nil and not Class.is_instance(lock, Lock) then
     check.fail(1, "Condition", "Lock", lock)

@@ -4,6 +4,7 @@
 -- turns, and the next address is tried when the one before has failed, or has not answered
 -- for a quarter of a second. The first to connect wins.
 -- @module saros.connect
+-- @local
 
 local core = require "saros.core"
 local addresses = require "saros.addresses"
@@ -251,15 +252,17 @@ end
 
 --- Connect to a host, callback style. Mirrors `loop.create_connection`.
 -- @function EventLoop:create_connection
--- @tparam function factory returns the protocol: any table. A class will do
--- @param host a name, a numeric host ("127.0.0.1", "fe80::1%eth0"), a list of them, or nil
--- for the loopback
--- @param port a number or the name of a service
--- @tparam ?table options `family`: `"any"` (the default) `"inet"` `"inet6"`; `local_addr`:
--- the address `{host=, port=}` to connect from; `happy_eyeballs_delay`: seconds until the
--- next address is tried beside the one before, 0.25 by default
--- @treturn Transport
--- @return the protocol, whose `connection_made` was called
+-- @tparam fun():table factory returns the protocol: any table. A class will do
+-- @tparam ?string|{string,...} host a name, a numeric host ("127.0.0.1", "fe80::1%eth0"), a
+-- list of them, or nil for the loopback
+-- @tparam integer|string port a number or the name of a service
+-- @tparam ?table options how to connect
+-- @tparam[opt="any"] string options.family `"any"`, `"inet"` or `"inet6"`
+-- @tparam ?Address options.local_addr the address to connect from
+-- @tparam[opt=0.25] number options.happy_eyeballs_delay seconds until the next address is
+-- tried beside the one before
+-- @treturn Transport the connection
+-- @treturn table the protocol, whose `connection_made` was called
 -- @raise `OSError` with a code such as `"ECONNREFUSED"` or `"EAI_NONAME"`; what the factory
 -- raises; `ValueError`; `bad argument`; `CancelledError`; `RuntimeError` outside a task
 function EventLoop:create_connection(factory, host, port, options)
@@ -270,11 +273,11 @@ end
 
 --- Connect to a Unix socket, callback style. Mirrors `loop.create_unix_connection`.
 -- @function EventLoop:create_unix_connection
--- @tparam function factory returns the protocol
+-- @tparam fun():table factory returns the protocol
 -- @tparam string path the socket's; one that begins with a zero byte is Linux's abstract kind
 -- @tparam ?table options there are none yet
--- @treturn Transport
--- @return the protocol, whose `connection_made` was called
+-- @treturn Transport the connection
+-- @treturn table the protocol, whose `connection_made` was called
 -- @raise as `create_connection`
 function EventLoop:create_unix_connection(factory, path, options)
   check.callable(factory, 1, "create_unix_connection")

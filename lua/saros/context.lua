@@ -39,17 +39,24 @@ local function value_in(context, var)
   return value
 end
 
--- What `set` gives, and `reset` takes back once.
+--- What `ContextVar:set` gives, and `ContextVar:reset` takes back once. Mirrors
+-- `contextvars.Token`.
+-- @type Token
 local Token = Class.new("Token")
 
 function Token:__tostring()
   return ("Token: of %s%s"):format(self.var, self.used and ", used" or "")
 end
 
---- `saros.ContextVar(name, default)` makes a variable; make it once, at the top of a module.
+--- A variable whose value belongs to a task; make it once, at the top of a module. Mirrors
+-- `contextvars.ContextVar`.
 -- @type ContextVar
 local ContextVar = Class.new("ContextVar")
 
+--- Make a variable.
+-- @tparam string name its name, as messages show it
+-- @param[opt] ... its default, where there is one
+-- @raise `bad argument`
 function ContextVar:init(name, ...)
   if type(name) ~= "string" then check.fail(1, "ContextVar", "string", name) end
   self.name = name
@@ -63,7 +70,7 @@ end
 
 --- The variable's value in the current context. Mirrors `contextvars.ContextVar.get`.
 -- @param[opt] ... what to return where it has none, instead of the variable's own default
--- @return the value; the default; nil where there is neither
+-- @treturn any the value; the default; nil where there is neither
 function ContextVar:get(...)
   local value = value_in(current_context(), self)
   if value ~= NOTHING then return value end
@@ -73,7 +80,7 @@ function ContextVar:get(...)
 end
 
 --- Give the variable a value in the current context. Mirrors `contextvars.ContextVar.set`.
--- @param value any value; nil counts as one
+-- @tparam any value any value; nil counts as one
 -- @treturn Token for `reset`
 function ContextVar:set(value)
   local context = core.own_context()
@@ -106,7 +113,7 @@ function ContextVar:reset(token)
   context.vars = with_value(context.vars, self, token.old_value)
 end
 
---- The values of all variables, as `copy_context` gives them.
+--- The values of all variables, as `copy_context` gives them. Mirrors `contextvars.Context`.
 -- @type Context
 local Context = core.Context
 Context.__index = {}
@@ -127,7 +134,7 @@ end
 -- task in the context: `context:run(saros.create_task, fn)`. Mirrors `contextvars.Context.run`.
 -- @tparam function fn any callable
 -- @param ... its arguments
--- @return all its results
+-- @treturn any ... all its results
 -- @raise its own error; `RuntimeError` while another call runs in this context; `bad argument`
 function Context.__index:run(fn, ...)
   check_context(self, "run")
@@ -139,9 +146,9 @@ function Context.__index:run(fn, ...)
 end
 
 --- The value of a variable in this context. Mirrors `contextvars.Context.get`.
--- @tparam ContextVar var
--- @param[opt] default what to return where it has none
--- @return the value, or the default
+-- @tparam ContextVar var the variable
+-- @tparam[opt] any default what to return where it has none
+-- @treturn any the value, or the default
 -- @raise `bad argument` for what is no variable
 function Context.__index:get(var, default)
   check_context(self, "get")

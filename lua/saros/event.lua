@@ -6,7 +6,8 @@ local Class = require "saros.class"
 
 local park, wake = core.wait_queue.park, core.wait_queue.wake
 
---- `saros.Event()` makes one that is not set.
+--- A flag that tasks can wait for. `saros.Event()` makes one that is not set. Mirrors
+-- `asyncio.Event`.
 -- @type Event
 local Event = Class.new("Event")
 

@@ -107,7 +107,7 @@ end
 --- Set the function to call with errors that nobody can catch.
 -- Mirrors `loop.set_exception_handler`.
 -- @function EventLoop:set_exception_handler
--- @param handler called as `handler(loop, context)`; nil for the default handler
+-- @tparam ?fun(loop:EventLoop,context:table) handler called as `handler(loop, context)`; nil for the default handler
 -- @raise `bad argument` for what cannot be called
 function EventLoop:set_exception_handler(handler)
   if handler ~= nil then check.callable(handler, 1, "set_exception_handler") end
@@ -117,7 +117,7 @@ end
 --- The handler that was set, or nil when it is the default one.
 -- Mirrors `loop.get_exception_handler`.
 -- @function EventLoop:get_exception_handler
--- @return what `set_exception_handler` was given
+-- @treturn ?fun(loop:EventLoop,context:table) what `set_exception_handler` was given
 function EventLoop:get_exception_handler()
   return handlers[self]
 end
@@ -126,7 +126,8 @@ end
 -- by name, then the error with its traceback.
 -- Mirrors `loop.default_exception_handler`; loop classes may override it.
 -- @function EventLoop:default_exception_handler
--- @tparam table context as described above
+-- @tparam table context `message` and, where they apply, `exception` `traceback` `future`
+-- `task` `handle` `protocol` `transport` `source_traceback`
 -- @raise `bad argument` for what is no table
 function EventLoop.default_exception_handler(_, context)
   if type(context) ~= "table" then
@@ -139,7 +140,8 @@ end
 -- Mirrors `loop.call_exception_handler`. An error inside the handler is reported by the
 -- default handler, an error inside that one is logged; a `KeyboardInterrupt` passes.
 -- @function EventLoop:call_exception_handler
--- @tparam table context as described above
+-- @tparam table context `message` and, where they apply, `exception` `traceback` `future`
+-- `task` `handle` `protocol` `transport` `source_traceback`
 -- @raise `bad argument` for what is no table
 function EventLoop:call_exception_handler(context)
   if type(context) ~= "table" then

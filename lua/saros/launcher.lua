@@ -6,6 +6,7 @@
 -- policy, and goes on. When it ends, what is still scheduled on the loop runs to
 -- completion.
 -- @module saros.launcher
+-- @local
 
 local core = require "saros.core"
 local saros = require "saros"

@@ -1,5 +1,6 @@
 --- Making servers: `loop:create_server` and `loop:create_unix_server`.
 -- @module saros.listen
+-- @local
 
 local core = require "saros.core"
 local Server = require "saros.server"
@@ -123,15 +124,16 @@ end
 
 --- Listen on TCP, callback style. Mirrors `loop.create_server`.
 -- @function EventLoop:create_server
--- @tparam function factory called for each connection, returns its protocol: any table. A
--- class will do
--- @param[opt] host where to listen: a name, a numeric host, a list of them; nil or `""`
--- for every interface
--- @param[opt=0] port a number or the name of a service; 0 for any free one
--- @tparam ?table options `backlog`: how many connections may wait, 100 by default;
--- `family`: `"any"` (the default) `"inet"` `"inet6"`; `reuse_port`: true lets several
--- processes listen on one port; `start_serving`: false to call `server:start_serving()`
--- later
+-- @tparam fun():table factory called for each connection, returns its protocol: any table.
+-- A class will do
+-- @tparam[opt] string|{string,...} host where to listen: a name, a numeric host, a list of
+-- them; nil or `""` for every interface
+-- @tparam[opt=0] integer|string port a number or the name of a service; 0 for any free one
+-- @tparam ?table options how to listen
+-- @tparam[opt=100] integer options.backlog how many connections may wait
+-- @tparam[opt="any"] string options.family `"any"`, `"inet"` or `"inet6"`
+-- @tparam[opt=false] boolean options.reuse_port true lets several processes listen on one port
+-- @tparam[opt=true] boolean options.start_serving false to call `server:start_serving()` later
 -- @treturn Server
 -- @raise `OSError` with a code such as `"EADDRINUSE"`, the message names the address;
 -- `ValueError`; `bad argument`; `CancelledError`; `RuntimeError` outside a task
@@ -145,10 +147,12 @@ end
 --- Listen on a Unix socket, callback style. Mirrors `loop.create_unix_server`. A socket
 -- that a former server left at the path is replaced; closing removes it.
 -- @function EventLoop:create_unix_server
--- @tparam function factory called for each connection, returns its protocol
+-- @tparam fun():table factory called for each connection, returns its protocol
 -- @tparam string path where the socket will be; one that begins with a zero byte is Linux's
 -- abstract kind
--- @tparam ?table options `backlog`, `start_serving` as for `create_server`
+-- @tparam ?table options how to listen
+-- @tparam[opt=100] integer options.backlog how many connections may wait
+-- @tparam[opt=true] boolean options.start_serving false to call `server:start_serving()` later
 -- @treturn Server
 -- @raise as `create_server`
 function EventLoop:create_unix_server(factory, path, options)

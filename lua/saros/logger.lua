@@ -23,7 +23,7 @@ local current = stderr_logger
 local logger = {}
 
 --- Send the library's messages somewhere else; asyncio has `logging` for this.
--- @tparam ?table logger an object with the methods `debug` `info` `warn` `error`
+-- @tparam ?table new an object with the methods `debug` `info` `warn` `error`
 -- `fatal`, each called as `logger:error(format, ...)`; nil for the default, which
 -- writes lines to stderr
 -- @raise `bad argument` for what cannot have methods; `ValueError` that names the

@@ -25,7 +25,7 @@ local protected = {}
 -- @tparam function fn any callable
 -- @param ... its arguments
 -- @treturn boolean whether it succeeded
--- @return its results, or the error
+-- @treturn any ... its results, or the error
 -- @raise `CancelledError`; `KeyboardInterrupt`
 function protected.pcall(fn, ...)
   return finish(pcall(fn, ...))
@@ -37,7 +37,7 @@ end
 -- @tparam function handler called with the error, where it was raised
 -- @param ... the arguments of `fn`
 -- @treturn boolean whether it succeeded
--- @return its results, or what the handler returned
+-- @treturn any ... its results, or what the handler returned
 -- @raise `CancelledError`; `KeyboardInterrupt`; `bad argument`
 function protected.xpcall(fn, handler, ...)
   check.callable(handler, 2, "xpcall")

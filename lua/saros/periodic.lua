@@ -39,7 +39,6 @@ local periodic = {}
 -- @tparam number interval seconds, more than 0
 -- @tparam function fn any callable; it may suspend
 -- @param ... its arguments
--- @return never
 -- @raise the first error of `fn`; `CancelledError`; `bad argument`; `ValueError` for an
 -- interval that is not a positive, finite number
 function periodic.periodic(interval, fn, ...)

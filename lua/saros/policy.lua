@@ -26,12 +26,15 @@ end
 local EventLoopPolicy = Class.new("EventLoopPolicy")
 
 --- Make a loop; what policies override.
+-- Mirrors `asyncio.AbstractEventLoopPolicy.new_event_loop`.
+-- @function EventLoopPolicy:new_event_loop
 -- @treturn EventLoop
 function EventLoopPolicy.new_event_loop(_)
   return EventLoop()
 end
 
 --- The current loop, made on first use.
+-- Mirrors `asyncio.AbstractEventLoopPolicy.get_event_loop`.
 -- @treturn EventLoop
 -- @raise `RuntimeError` once `set_event_loop(nil)` was called
 function EventLoopPolicy:get_event_loop()
@@ -45,6 +48,7 @@ function EventLoopPolicy:get_event_loop()
 end
 
 --- Make a loop the current one.
+-- Mirrors `asyncio.AbstractEventLoopPolicy.set_event_loop`.
 -- @tparam ?EventLoop loop the loop; nil for none
 -- @raise `bad argument` for what is neither
 function EventLoopPolicy:set_event_loop(loop)
@@ -61,14 +65,14 @@ local current
 
 local policy = {EventLoopPolicy = EventLoopPolicy}
 
---- The policy in use.
+--- The policy in use. Mirrors `asyncio.get_event_loop_policy`.
 -- @treturn EventLoopPolicy
 function policy.get_event_loop_policy()
   if current == nil then current = EventLoopPolicy() end
   return current
 end
 
---- Use another policy.
+--- Use another policy. Mirrors `asyncio.set_event_loop_policy`.
 -- @tparam ?EventLoopPolicy new an instance of `EventLoopPolicy` or of a subclass; nil
 -- for a new default policy
 -- @raise `bad argument` for anything else, a class that was not called included
@@ -80,6 +84,7 @@ function policy.set_event_loop_policy(new)
 end
 
 --- The running loop; outside of one, the policy's current loop, made on first use.
+-- Mirrors `asyncio.get_event_loop`.
 -- @treturn EventLoop
 -- @raise `RuntimeError` outside a running loop once `set_event_loop(nil)` was called,
 -- which `saros.run` does when it ends
@@ -92,7 +97,7 @@ function policy.default_loop()
   return current and current.event_loop
 end
 
---- Make a loop the policy's current one.
+--- Make a loop the policy's current one. Mirrors `asyncio.set_event_loop`.
 -- @tparam ?EventLoop loop the loop; nil for none
 -- @raise `bad argument` for what is neither
 function policy.set_event_loop(loop)
@@ -100,6 +105,7 @@ function policy.set_event_loop(loop)
 end
 
 --- Make a loop as the policy wants it. It does not become the current one.
+-- Mirrors `asyncio.new_event_loop`.
 -- @treturn EventLoop
 function policy.new_event_loop()
   return policy.get_event_loop_policy():new_event_loop()

@@ -15,29 +15,30 @@ local protocols = {}
 
 local function nothing() end
 
--- What all protocols have.
+--- What all protocols have. Mirrors `asyncio.BaseProtocol`.
+-- @type BaseProtocol
 local BaseProtocol = Class.new("BaseProtocol")
 
 --- The connection is there; called once, before everything else.
 -- An error here closes the connection.
--- @function Protocol:connection_made
+-- @function BaseProtocol:connection_made
 -- @tparam Transport transport what to write to
 BaseProtocol.connection_made = nothing
 
 --- The connection is gone; called once, after everything else.
--- @function Protocol:connection_lost
--- @param failure the error that ended it; nil if it was closed by either side
+-- @function BaseProtocol:connection_lost
+-- @tparam ?any failure the error that ended it; nil if it was closed by either side
 BaseProtocol.connection_lost = nothing
 
 --- More than the high water mark is waiting to be sent: writing should stop.
--- @function Protocol:pause_writing
+-- @function BaseProtocol:pause_writing
 BaseProtocol.pause_writing = nothing
 
 --- What waits to be sent is below the low water mark again.
--- @function Protocol:resume_writing
+-- @function BaseProtocol:resume_writing
 BaseProtocol.resume_writing = nothing
 
---- A protocol for streams of bytes.
+--- A protocol for streams of bytes. Mirrors `asyncio.Protocol`.
 -- @type Protocol
 protocols.Protocol = BaseProtocol:extend("Protocol")
 
@@ -52,35 +53,35 @@ protocols.Protocol.data_received = nothing
 -- @treturn ?boolean true to keep the direction of writing open; else the transport is closed
 protocols.Protocol.eof_received = nothing
 
---- A protocol for datagrams.
+--- A protocol for datagrams. Mirrors `asyncio.DatagramProtocol`.
 -- @type DatagramProtocol
 protocols.DatagramProtocol = BaseProtocol:extend("DatagramProtocol")
 
 --- A datagram has arrived.
 -- @function DatagramProtocol:datagram_received
--- @tparam string data
--- @tparam table address the sender's
+-- @tparam string data its bytes
+-- @tparam Address address the sender's
 protocols.DatagramProtocol.datagram_received = nothing
 
 --- A datagram sent before, or the socket, has failed; the endpoint stays open.
 -- @function DatagramProtocol:error_received
--- @param failure the error
+-- @tparam any failure the error
 protocols.DatagramProtocol.error_received = nothing
 
---- A protocol for a child process.
+--- A protocol for a child process. Mirrors `asyncio.SubprocessProtocol`.
 -- @type SubprocessProtocol
 protocols.SubprocessProtocol = BaseProtocol:extend("SubprocessProtocol")
 
 --- The child has written something.
 -- @function SubprocessProtocol:pipe_data_received
 -- @tparam integer fd which of its descriptors: 1 or 2
--- @tparam string data
+-- @tparam string data at least one byte
 protocols.SubprocessProtocol.pipe_data_received = nothing
 
 --- A pipe to or from the child is closed.
 -- @function SubprocessProtocol:pipe_connection_lost
 -- @tparam integer fd which of its descriptors: 0, 1 or 2
--- @param failure the error that ended it, or nil
+-- @tparam ?any failure the error that ended it, or nil
 protocols.SubprocessProtocol.pipe_connection_lost = nothing
 
 --- The child has ended.

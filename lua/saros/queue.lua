@@ -12,11 +12,14 @@ local errors = core.errors
 
 local SHUTDOWN_OPTIONS = {immediate = "boolean"}
 
---- First in, first out. `saros.Queue(maxsize)` makes one; with a `maxsize` (default 0)
--- of 0 or less it has no bound. The field `maxsize` tells it. Items may be nil.
+--- First in, first out. `saros.Queue(maxsize)` makes one. Items may be nil. Mirrors
+-- `asyncio.Queue`.
 -- @type Queue
 local Queue = Class.new("Queue")
 
+--- Make a queue.
+-- @tparam[opt=0] number maxsize how many items it may have; 0 or less for no bound
+-- @raise `bad argument`; `ValueError` for NaN
 function Queue:init(maxsize)
   self.maxsize = maxsize == nil and 0 or check.number(maxsize, 1, self.__name)
   self.size = 0
@@ -28,6 +31,9 @@ function Queue:init(maxsize)
   self.is_shut_down = false
   self:_init()
 end
+
+--- How many items it may have; 0 or less for no bound.
+-- @attribute number Queue.maxsize
 
 -- How items are kept; subclasses replace these three.
 
@@ -90,7 +96,7 @@ function Queue:full()
 end
 
 --- Put an item in, waiting for a free slot while the queue is full.
--- @param item any value
+-- @tparam any item any value
 -- @raise `QueueShutDown` once the queue is shut down; `CancelledError`; `RuntimeError` on
 -- another loop than that of the first wait
 function Queue:put(item)
@@ -108,7 +114,7 @@ function Queue:put(item)
 end
 
 --- Put an item in at once.
--- @param item any value
+-- @tparam any item any value
 -- @raise `QueueFull`; `QueueShutDown`
 function Queue:put_nowait(item)
   if is_full(self) and not self.is_shut_down then error(errors.QueueFull()) end
@@ -116,7 +122,7 @@ function Queue:put_nowait(item)
 end
 
 --- Take an item out, waiting for one while the queue is empty.
--- @return the item
+-- @treturn any the item
 -- @raise `QueueShutDown` once the queue is shut down and empty; `CancelledError`;
 -- `RuntimeError` on another loop than that of the first wait
 function Queue:get()
@@ -133,7 +139,7 @@ function Queue:get()
 end
 
 --- Take an item out at once.
--- @return the item
+-- @treturn any the item
 -- @raise `QueueEmpty`; `QueueShutDown` once the queue is shut down and empty
 function Queue:get_nowait()
   if self.size == 0 then
@@ -170,8 +176,9 @@ end
 
 --- Close the queue: from now on `put` raises `QueueShutDown`, and `get` does once the
 -- queue is empty. Who waits is woken, to find that out.
--- @tparam ?table options `immediate=true` drops the items that are left, as if each one
--- had been taken out and its work were done
+-- @tparam ?table options how to close it
+-- @tparam[opt=false] boolean options.immediate true drops the items that are left, as if each
+-- one had been taken out and its work were done
 -- @raise `bad argument`; `ValueError` for an unknown option
 function Queue:shutdown(options)
   options = check.options(options, SHUTDOWN_OPTIONS, 1, "shutdown")

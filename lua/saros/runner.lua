@@ -92,12 +92,13 @@ local function finish(runner, loop, task, ok, ...)
 end
 
 --- The parts of `saros.run`, for programs that run several main functions on one loop.
+-- Mirrors `asyncio.Runner`.
 -- @type Runner
 
 --- Run a function as a task until it is done; may be called again and again.
 -- @tparam function fn any callable
 -- @param ... its arguments
--- @return all its results
+-- @treturn any ... all its results
 -- @raise its own error, the same object; a string gains the traceback.
 -- `KeyboardInterrupt` when SIGINT ended it; `RuntimeError` inside a running loop and on
 -- a closed runner; `bad argument` for what cannot be called
@@ -152,9 +153,10 @@ Runner.__close = Runner.close
 local runner = {shut_down = shut_down}
 
 --- Make a runner; mirrors `asyncio.Runner`.
--- @tparam ?table options `debug`: a boolean for the loop's debug mode;
--- `loop_factory`: a callable that makes the loop, which then does not become the
--- current loop; by default the policy makes it
+-- @tparam ?table options how it makes its loop
+-- @tparam ?boolean options.debug the loop's debug mode
+-- @tparam ?fun():EventLoop options.loop_factory makes the loop, which then does not become
+-- the current loop; by default the policy makes it
 -- @treturn Runner
 -- @raise `bad argument`; `ValueError` for an unknown option
 function runner.Runner(options)
@@ -172,7 +174,7 @@ end
 -- close the loop. Mirrors `asyncio.run`.
 -- @tparam function main any callable
 -- @param ... its arguments
--- @return all its results
+-- @treturn any ... all its results
 -- @raise its own error, the same object; a string gains the traceback.
 -- `KeyboardInterrupt` when SIGINT ended it; `RuntimeError` inside a running loop;
 -- `bad argument` for what cannot be called

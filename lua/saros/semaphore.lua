@@ -11,10 +11,13 @@ local queue = core.wait_queue
 local park, wake, is_used = queue.park, queue.wake, queue.is_used
 local ValueError = core.errors.ValueError
 
---- `saros.Semaphore(value)` makes one that so many can hold at a time, 1 by default.
+--- What so many can hold at a time. Mirrors `asyncio.Semaphore`.
 -- @type Semaphore
 local Semaphore = Class.new("Semaphore")
 
+--- Make a semaphore.
+-- @tparam[opt=1] number value how many can hold it at a time
+-- @raise `bad argument`; `ValueError` for less than 0
 function Semaphore:init(value)
   value = value == nil and 1 or check.number(value, 1, self.__name)
   if value < 0 then
@@ -71,11 +74,14 @@ function Semaphore:hold()
   return Hold(self)
 end
 
---- A semaphore that refuses to be released more often than it was acquired.
--- `saros.BoundedSemaphore(value)` makes one.
+--- A semaphore that refuses to be released more often than it was acquired. Mirrors
+-- `asyncio.BoundedSemaphore`.
 -- @type BoundedSemaphore
 local BoundedSemaphore = Semaphore:extend("BoundedSemaphore")
 
+--- Make a semaphore.
+-- @tparam[opt=1] number value how many can hold it at a time
+-- @raise `bad argument`; `ValueError` for less than 0
 function BoundedSemaphore:init(value)
   Semaphore.init(self, value)
   self.bound = self.value

@@ -144,7 +144,8 @@ local function finish(self)
   wait_until(self, is_closed)
 end
 
---- A server.
+--- What listens, and knows its connections; a `<close>` variable ends all of it at the end
+-- of its scope. Mirrors `asyncio.Server`.
 -- @type Server
 
 --- The loop it runs on.
@@ -154,7 +155,7 @@ function Server:get_loop()
 end
 
 --- The addresses it listens on.
--- @treturn {table,...} addresses; empty once it is closed
+-- @treturn {Address,...} addresses; empty once it is closed
 function Server:sockets()
   local list = {}
   for i, listener in ipairs(self.listeners or {}) do list[i] = listener:address() end

@@ -23,7 +23,8 @@ local shield = {}
 -- Mirrors `asyncio.shield`.
 --
 --     local answer = saros.shield(task):await()    -- cancelling this leaves the task alone
--- @param awaitable a Future, a Task, an object with `__await`, or any callable, which becomes a task
+-- @tparam awaitable|function awaitable a Future, a Task, an object with `__await`, or any callable,
+-- which becomes a task
 -- @param ... the arguments of a function
 -- @treturn Future the same one if it is done already
 -- @raise `bad argument`; `RuntimeError` if no loop is running

@@ -9,6 +9,24 @@ local check = require "saros.check"
 local ALIASES = {SIGIOT = true, SIGCLD = true, SIGPOLL = true, SIGUNUSED = true}
 
 local signal = {}
+
+--- The signals that this platform has, and POSIX, by name; there are more.
+-- @table SIG
+-- @tfield integer SIGABRT the process gives up
+-- @tfield integer SIGALRM a timer of the system has expired
+-- @tfield integer SIGCHLD a child process has ended or stopped
+-- @tfield integer SIGCONT the process goes on
+-- @tfield integer SIGHUP the terminal is gone; often: read the settings again
+-- @tfield integer SIGINT Ctrl-C
+-- @tfield integer SIGKILL ends the process, and cannot be caught
+-- @tfield integer SIGPIPE nobody reads what is written
+-- @tfield integer SIGQUIT Ctrl-\
+-- @tfield integer SIGSTOP stops the process, and cannot be caught
+-- @tfield integer SIGTERM the process is asked to end
+-- @tfield integer SIGTSTP Ctrl-Z
+-- @tfield integer SIGUSR1 for programs to use as they like
+-- @tfield integer SIGUSR2 for programs to use as they like
+
 local names = {}
 for name, number in pairs(core.signals) do
   signal[name] = number

@@ -11,7 +11,7 @@ local logger = require "saros.logger"
 
 --- From how many seconds on a callback is worth a warning in debug mode; may be set on a
 -- loop. Mirrors `loop.slow_callback_duration`.
--- @field EventLoop.slow_callback_duration
+-- @attribute number EventLoop.slow_callback_duration seconds
 core.EventLoop.slow_callback_duration = 0.1
 
 local function describe(fn)

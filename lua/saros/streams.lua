@@ -39,11 +39,16 @@ local function check_limit(options)
 end
 
 --- Connect to a host. Mirrors `asyncio.open_connection`.
--- @param host a name, a numeric host ("127.0.0.1", "fe80::1%eth0"), a list of them, or nil
--- for the loopback
--- @param port a number or the name of a service
--- @tparam ?table options `limit`: how many bytes a line may have, and half of what is read
--- ahead, 64 KiB by default; the others are those of `loop:create_connection`
+-- @tparam ?string|{string,...} host a name, a numeric host ("127.0.0.1", "fe80::1%eth0"), a
+-- list of them, or nil for the loopback
+-- @tparam integer|string port a number or the name of a service
+-- @tparam ?table options how to connect
+-- @tparam[opt=65536] integer options.limit how many bytes a line may have, and half of what is
+-- read ahead
+-- @tparam[opt="any"] string options.family `"any"`, `"inet"` or `"inet6"`
+-- @tparam ?Address options.local_addr the address to connect from
+-- @tparam[opt=0.25] number options.happy_eyeballs_delay seconds until the next address is
+-- tried beside the one before
 -- @treturn StreamReader
 -- @treturn StreamWriter
 -- @raise `OSError` with a code such as `"ECONNREFUSED"` or `"EAI_NONAME"`; `ValueError`;
@@ -56,8 +61,10 @@ function streams.open_connection(host, port, options)
 end
 
 --- Connect to a Unix socket. Mirrors `asyncio.open_unix_connection`.
--- @tparam string path
--- @tparam ?table options `limit`, as for `open_connection`
+-- @tparam string path the socket's; one that begins with a zero byte is Linux's abstract kind
+-- @tparam ?table options how to connect
+-- @tparam[opt=65536] integer options.limit how many bytes a line may have, and half of what is
+-- read ahead
 -- @treturn StreamReader
 -- @treturn StreamWriter
 -- @raise as `open_connection`
@@ -83,12 +90,17 @@ end
 -- Each connection's handler is a task of its own. When it returns, the connection is
 -- closed, after what was written is sent; when it fails, the exception handler is told as
 -- well.
--- @tparam function handler called as `handler(reader, writer)`
--- @param[opt] host where to listen: a name, a numeric host, a list of them; nil or `""`
--- for every interface
--- @param[opt=0] port a number or the name of a service; 0 for any free one
--- @tparam ?table options `limit` as for `open_connection`; the others are those of
--- `loop:create_server`
+-- @tparam fun(reader:StreamReader,writer:StreamWriter) handler called for each connection
+-- @tparam[opt] string|{string,...} host where to listen: a name, a numeric host, a list of
+-- them; nil or `""` for every interface
+-- @tparam[opt=0] integer|string port a number or the name of a service; 0 for any free one
+-- @tparam ?table options how to listen
+-- @tparam[opt=65536] integer options.limit how many bytes a line may have, and half of what is
+-- read ahead
+-- @tparam[opt=100] integer options.backlog how many connections may wait
+-- @tparam[opt="any"] string options.family `"any"`, `"inet"` or `"inet6"`
+-- @tparam[opt=false] boolean options.reuse_port true lets several processes listen on one port
+-- @tparam[opt=true] boolean options.start_serving false to call `server:start_serving()` later
 -- @treturn Server
 -- @raise `OSError` with a code such as `"EADDRINUSE"`, the message names the address;
 -- `ValueError`; `bad argument`; `CancelledError`; `RuntimeError` outside a task
@@ -102,9 +114,14 @@ end
 
 --- Listen on a Unix socket. Mirrors `asyncio.start_unix_server`. A socket that a former
 -- server left at the path is replaced; closing removes it.
--- @tparam function handler called as `handler(reader, writer)`, in a task of its own
+-- @tparam fun(reader:StreamReader,writer:StreamWriter) handler called for each connection, in
+-- a task of its own
 -- @tparam string path where the socket will be
--- @tparam ?table options `limit`, `backlog`, `start_serving`
+-- @tparam ?table options how to listen
+-- @tparam[opt=65536] integer options.limit how many bytes a line may have, and half of what is
+-- read ahead
+-- @tparam[opt=100] integer options.backlog how many connections may wait
+-- @tparam[opt=true] boolean options.start_serving false to call `server:start_serving()` later
 -- @treturn Server
 -- @raise as `start_server`
 function streams.start_unix_server(handler, path, options)

@@ -19,7 +19,8 @@ local group, has_failed, is_error = core.group, core.has_failed, core.is_error
 local park, wake = core.wait_queue.park, core.wait_queue.wake
 local RuntimeError = errors.RuntimeError
 
---- Made by `saros.TaskGroup()`, and held in a `<close>` variable of the task that made it.
+--- Made by `saros.TaskGroup()`, and held in a `<close>` variable of the task that made it. Mirrors
+-- `asyncio.TaskGroup`.
 -- @type TaskGroup
 local TaskGroup = Class.new("TaskGroup")
 

@@ -53,7 +53,7 @@ local function enter(loop, when)
   return self
 end
 
---- A scope with a deadline.
+--- A scope with a deadline. Mirrors `asyncio.Timeout`.
 -- @type Timeout
 
 --- The deadline.

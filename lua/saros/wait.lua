@@ -16,8 +16,11 @@ local MODES = {FIRST_COMPLETED = true, FIRST_EXCEPTION = true, ALL_COMPLETED = t
 local OPTIONS = {timeout = "number", return_when = "string"}
 
 local wait = {
+  --- For `wait`: until one is done.
   FIRST_COMPLETED = FIRST_COMPLETED,
+  --- For `wait`: until one has failed, or all are done.
   FIRST_EXCEPTION = FIRST_EXCEPTION,
+  --- For `wait`: until all are done.
   ALL_COMPLETED = ALL_COMPLETED,
 }
 
@@ -50,9 +53,10 @@ end
 --- Suspend until some of several futures are done. Neither a timeout nor a cancellation cancels
 -- them. Mirrors `asyncio.wait`.
 -- @tparam {Future,...} list futures or tasks, at least one
--- @tparam ?table options `timeout`: seconds, no limit by default, and no error when they are over;
--- `return_when`: `saros.ALL_COMPLETED` (the default), `saros.FIRST_COMPLETED`, or
--- `saros.FIRST_EXCEPTION`, when one has failed or all are done
+-- @tparam ?table options how long to wait
+-- @tparam ?number options.timeout seconds, no limit by default, and no error when they are over
+-- @tparam[opt="ALL_COMPLETED"] string options.return_when `saros.ALL_COMPLETED`,
+-- `saros.FIRST_COMPLETED`, or `saros.FIRST_EXCEPTION`, when one has failed or all are done
 -- @treturn {Future,...} those that are done, in the order of the list
 -- @treturn {Future,...} the others
 -- @raise `ValueError` for an empty list, an unknown option or an unknown `return_when`;

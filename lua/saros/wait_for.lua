@@ -35,10 +35,10 @@ local wait_for = {}
 -- A function runs in the calling task, a Future or Task that is not done at the deadline
 -- is cancelled. With a limit of 0 or less a function is not called at all, and an
 -- awaitable must be done already.
--- @param awaitable a Future, a Task, an object with `__await`, or any callable
+-- @tparam awaitable|function awaitable a Future, a Task, an object with `__await`, or any callable
 -- @tparam ?number limit seconds; nil for no limit
 -- @param ... the arguments of a function
--- @return all results of what was waited for
+-- @treturn any ... all results of what was waited for
 -- @raise its own error; `TimeoutError` when the time is up; `bad argument`; `ValueError`
 -- for NaN; `RuntimeError` outside a task
 function wait_for.wait_for(awaitable, limit, ...)
