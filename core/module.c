@@ -23,6 +23,7 @@
 #include "task/task.h"
 #include "task/wait_queue.h"
 #include "thread/calls.h"
+#include "thread/channel.h"
 #include "thread/transfer.h"
 
 #if defined(__GNUC__)
@@ -135,6 +136,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__script_functions(L, rt);
   saros__transfer_open(L, rt);
   saros__calls_open(L, rt);
+  saros__channel_open(L, rt);
   saros__io_open(L, rt);
   open_loop_class(L, rt);
   lua_setfield(L, -2, "EventLoop");

@@ -96,6 +96,10 @@ void saros__interrupt_check(saros_loop_t *loop) {
   saros__loop_protect(loop, first ? schedule_function : raise_now, loop, "SIGINT");
 }
 
+bool saros__interrupt_pending(const saros_runtime_t *rt) {
+  return slot.runtime == rt && slot.noticed != slot.presses;
+}
+
 static void take(saros_runtime_t *rt, saros_loop_t *loop, lua_State *script) {
   struct sigaction current, action;
   if (slot.runtime || !is_main_thread() || sigaction(SIGINT, NULL, &current) != 0) return;

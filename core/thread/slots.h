@@ -10,6 +10,7 @@ enum {
   SAROS_SLOT_POOL,
   SAROS_SLOT_CHANNEL,
   SAROS_SLOT_PROMISE,
+  SAROS_SLOT_UNPACK, /* function: unpacks a message */
 };
 
 #endif
