@@ -4,11 +4,16 @@
 #include <uv.h>
 
 #include "io/io.h"
+#include "io/readline.h"
+#include "io/terminal.h"
 #include "loop/class.h"
+#include "loop/clock.h"
 #include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
+#include "loop/inspect.h"
 #include "loop/interrupt.h"
+#include "loop/limit.h"
 #include "loop/loop.h"
 #include "loop/runtime.h"
 #include "loop/signals.h"
@@ -17,7 +22,9 @@
 #include "task/awaitable.h"
 #include "task/context.h"
 #include "task/gather.h"
+#include "task/generator.h"
 #include "task/group.h"
+#include "task/inspect.h"
 #include "task/script.h"
 #include "task/sleep.h"
 #include "task/task.h"
@@ -126,18 +133,26 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__future_open(L, rt);
   saros__task_open(L, rt);
   saros__signals_open(L, rt);
+  saros__watcher_open(L, rt);
   saros__interrupt_open(L, rt);
+  saros__clock_open(L, rt);
+  saros__limit_open(L, rt);
+  saros__inspect_open(L, rt);
   saros__awaitable_functions(L, rt);
   saros__sleep_functions(L, rt);
   saros__context_functions(L, rt);
   saros__gather_functions(L, rt);
+  saros__generator_functions(L, rt);
   saros__group_functions(L, rt);
   saros__wait_queue_functions(L, rt);
+  saros__inspect_functions(L, rt);
   saros__script_functions(L, rt);
   saros__transfer_open(L, rt);
   saros__calls_open(L, rt);
   saros__channel_open(L, rt);
   saros__io_open(L, rt);
+  saros__terminal_functions(L, rt);
+  saros__readline_functions(L, rt);
   open_loop_class(L, rt);
   lua_setfield(L, -2, "EventLoop");
   lua_pushstring(L, uv_version_string());

@@ -60,6 +60,19 @@ saros.loop = {}
 ---@field [string] integer The signals that this platform has, and POSIX, by name; there are more.
 saros.signal = {}
 
+---Testing programs in no time: loops on a virtual clock, and specs as tasks.
+---
+---    local testing = saros.testing
+---
+---    it("gives up after an hour", testing.async(function()
+---      assert.has_error(function() saros.wait_for(never, 3600) end)
+---    end))
+---
+---The clock of such a spec jumps to the next deadline whenever all tasks wait, so an
+---hour takes a millisecond; see `VirtualClockLoop`. asyncio has nothing like it.
+---@class saros.testing
+saros.testing = {}
+
 ---Where something listens, or is connected to: a host and a port, or the path of a Unix
 ---socket.
 ---@class saros.Address
@@ -125,6 +138,12 @@ saros.InvalidStateError = {}
 ---@class saros.KeyboardInterrupt : saros.Error
 ---@overload fun(message_or_fields?: string|table): saros.KeyboardInterrupt
 saros.KeyboardInterrupt = {}
+
+---What a spec of `async` raises when it leaves something behind.
+---@class saros.LeftoverError : saros.Error
+---@field leftovers table lists of texts under `tasks` `timers` `transports` `servers` `descriptors` `errors`
+---@overload fun(message_or_fields?: string|table): saros.LeftoverError
+saros.testing.LeftoverError = {}
 
 ---A line or a separator is not within the limit of a stream. Mirrors `asyncio.LimitOverrunError`.
 ---@class saros.LimitOverrunError : saros.Error
@@ -1324,6 +1343,56 @@ function Transport:write_eof() end
 ---@param list string[] what to write, in order
 function Transport:writelines(list) end
 
+---@class saros.VirtualClockLoop.options
+---@field manual? boolean true for a clock that moves by `advance` alone; false by default
+---@field start? number what the wall clock shows at first, in seconds since the epoch; by default it is 2000-01-01T00:00:00Z; 946684800 by default
+
+---A loop on a virtual clock; to be extended like any loop class. A subclass that has an
+---`init` of its own calls `VirtualClockLoop.init(self, options)` in it.
+---
+---`loop:time()` begins at 0. `loop:wall_time()` is virtual as well and moves with it;
+---`os.time`, `os.clock` and `saros.monotonic` are the machine's.
+---
+---`saros.testing.VirtualClockLoop(options)`: What calling the class does: `VirtualClockLoop(options)`.
+---- `options`: how the clock goes
+---@class saros.VirtualClockLoop : saros.EventLoop
+---@overload fun(options?: saros.VirtualClockLoop.options): saros.VirtualClockLoop
+saros.testing.VirtualClockLoop = {}
+
+---Move a manual clock. Every timer that is due on the way fires at its own deadline,
+---which is what `time()` shows until all that it made ready has run. Then the clock
+---stands at exactly `time() + seconds`. In a task it suspends, and the task goes on when
+---time has arrived and everything due has run; outside of a running loop it drives the
+---loop.
+---
+---Raises: `bad argument`; `ValueError` for a negative or infinite number and for NaN; `RuntimeError` if the clock is not manual, during another advance, in a callback, which can neither wait nor drive the loop, and if the loop is closed; `CancelledError`
+---@param seconds number zero or more; zero runs what is ready and due now
+function saros.testing.VirtualClockLoop:advance(seconds) end
+
+---Step the wall clock, as an administrator does: `loop:time()` and the timers do not
+---notice.
+---
+---Raises: `bad argument`; `ValueError` for what is not finite; `RuntimeError` if the loop is closed
+---@param seconds number what it shows from now on, in seconds since the epoch
+function saros.testing.VirtualClockLoop:set_wall_time(seconds) end
+
+---@class saros.VirtualClockPolicy.options
+---@field manual? boolean as of `VirtualClockLoop`; false by default
+---@field start? number as of `VirtualClockLoop`; 946684800 by default
+
+---A policy that makes such loops, so that `saros.run` runs on a virtual clock:
+---`saros.set_event_loop_policy(testing.VirtualClockPolicy())`.
+---
+---`saros.testing.VirtualClockPolicy(options)`: What calling the class does: `VirtualClockPolicy(options)`.
+---- `options`: those of the loops
+---@class saros.VirtualClockPolicy : saros.EventLoopPolicy
+---@overload fun(options?: saros.VirtualClockPolicy.options): saros.VirtualClockPolicy
+saros.testing.VirtualClockPolicy = {}
+
+---Make a loop on a virtual clock.
+---@return saros.VirtualClockLoop
+function saros.testing.VirtualClockPolicy:new_event_loop() end
+
 ---@class saros.Runner.options
 ---@field debug? boolean the loop's debug mode
 ---@field loop_factory? fun(): saros.EventLoop makes the loop, which then does not become the current loop; by default the policy makes it
@@ -1923,5 +1992,37 @@ function saros.loop.wall_time() end
 ---@param number integer the signal's number
 ---@return string # such as `"SIGTERM"`
 function saros.signal.name(number) end
+
+---@class saros.testing.async.options
+---@field manual? boolean as of `VirtualClockLoop`; false by default
+---@field start? number as of `VirtualClockLoop`; 946684800 by default
+---@field debug? boolean the loop's debug mode
+---@field timeout? number how many seconds of real time the spec may take, whatever its clock says; code that never waits is not interrupted; 60 by default
+---@field loop_factory? function what makes the loop, such as a subclass of `VirtualClockLoop`; called with a table of `manual` and `start`
+
+---Make a spec of a function that is to run as a task. The result is a plain function
+---for busted's `it`, or any other framework: each call runs `fn` in a task on a fresh
+---loop with a virtual clock, which is the current loop, of a VirtualClockPolicy, until
+---the spec has ended.
+---
+---It fails, with a `LeftoverError` that lists them, on what is left when `fn` has
+---returned and what that could end in no time has ended: tasks, timers, transports,
+---servers, watched descriptors; and on errors that nobody retrieved or that reached the
+---exception handler, unless `fn` has set one of its own. In debug mode it tells where
+---tasks were created. Whatever is left is ended: tasks are cancelled, the loop is closed.
+---
+---Raises: `bad argument`; `ValueError` for an unknown option, and a timeout that is not more than 0
+---@param fn function any callable
+---@param options? saros.testing.async.options how to run it
+---@return function # its arguments are those of `fn`, and so are its results. It raises the error of `fn`, the same value; else `LeftoverError`, `TimeoutError`, or `RuntimeError` when the spec would wait for ever, or a loop is running
+function saros.testing.async(fn, options) end
+
+---As `saros.run`, on a loop with a virtual clock.
+---
+---Raises: as `saros.run`; `RuntimeError` when the program would wait for ever
+---@param main function any callable
+---@param ... any its arguments
+---@return any ... # all its results
+function saros.testing.run(main, ...) end
 
 return saros

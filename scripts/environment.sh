@@ -35,6 +35,15 @@ find_lua() {
 # Whether busted works under that Lua; some systems have it for other versions alone.
 has_busted() { find_lua && "$lua" -e 'require("busted.core")' 2>/dev/null; }
 
+# Whether the system's loader finds GNU readline, or SAROS_READLINE names it, as the REPL looks for it.
+has_readline() {
+  find_lua && "$lua" -e '
+    for _, name in ipairs {"so.8", "so.7", "so", "8.dylib", "dylib"} do
+      if package.loadlib(os.getenv("SAROS_READLINE") or "libreadline." .. name, "*") then os.exit(true) end
+    end
+    os.exit(false)'
+}
+
 # Whether the variant is built from the sources as they are. A file that was added or removed shows
 # in the time of its folder.
 is_built() {

@@ -53,6 +53,18 @@ describe("saros.loop", function()
     assert.is_false(outer:is_running())
   end)
 
+  it("names the function and counts the arguments as the program wrote them", function()
+    -- The message was: bad argument #2 to '?', at a line of the library.
+    local _, problem = pcall(function() loop.call_later(print, 1) end)
+    assert.equal("bad argument #1 to 'call_later' (number expected, got function)", problem)
+  end)
+
+  it("tells that its functions are called with a dot", function()
+    local _, problem = pcall(function() loop:call_soon(print) end)
+    assert.matches("^[^:]*loop_spec%.lua:%d+: the functions of saros%.loop are called with a dot: ", problem)
+    assert.matches(": loop%.call_soon%(%.%.%.%)$", problem)
+  end)
+
   it("gives results and raises errors as the method does", function()
     assert.equal(7, loop.run_until_complete(function(x) return x end, 7))
     assert.error_matches(function() loop.call_soon(nil) end, "function expected, got nil")

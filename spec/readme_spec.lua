@@ -1,56 +1,17 @@
 --- Everything that the README shows is run, and everything that it points to is there.
 local lfs = require "lfs"
+local page = require "spec.support.page"
 local process = require "spec.support.process"
 local saros = require "saros"
 
 local LIMIT = 20 -- seconds
 local LUA = os.getenv("SAROS_LUA") or "lua5.4"
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local readme = read("README.md")
-
--- The fenced blocks in order: {kind=, text=}.
-local function blocks()
-  local list = {}
-  for kind, text in ("\n" .. readme):gmatch("\n```(%l+)\n(.-)\n```") do
-    list[#list + 1] = {kind = kind, text = text .. "\n"}
-  end
-  return list
-end
+local readme = page.read("README.md")
 
 -- Versions, ports and the like differ from machine to machine.
 local function without_numbers(text)
   return (text:gsub("%d+", "N"))
-end
-
--- Programs with the block that follows, their output.
-local function programs()
-  local list, all = {}, blocks()
-  for i, block in ipairs(all) do
-    if block.kind == "lua" then
-      list[#list + 1] = {code = block.text, output = all[i + 1] and all[i + 1].kind == "text" and all[i + 1].text}
-    end
-  end
-  return list
-end
-
--- Commands with what they print.
-local function commands()
-  local list = {}
-  for _, block in ipairs(blocks()) do
-    if block.kind == "console" then
-      for command, output in ("\n" .. block.text):gmatch("\n%$ ([^\n]*)\n([^$]*)") do
-        list[command] = output
-      end
-    end
-  end
-  return list
 end
 
 local function run_demo(expected)
@@ -70,6 +31,7 @@ local function tell_version(expected)
   assert.equal(saros._VERSION, expected:match("^saros (%S+)"))
 end
 
+-- These take no end by themselves, install, or tell what differs from machine to machine.
 local RUNS = {
   ["scripts/run"] = run_demo,
   ["saros --version"] = tell_version,
@@ -78,40 +40,32 @@ local RUNS = {
 }
 
 describe("README.md", function()
-  for i, program in ipairs(programs()) do
-    it(("shows program %d with its output"):format(i), function()
-      assert.truthy(program.output, "no output follows")
-      local path = os.tmpname()
-      local file = assert(io.open(path, "w"))
-      file:write(program.code)
-      file:close()
-      local outcome, output, errors = process.run(LIMIT, LUA, "scripts/saros", path)
-      os.remove(path)
-      assert.equal("", errors)
-      assert.equal("exit 0", outcome)
-      assert.equal(program.output, output)
-    end)
-  end
+  readme:specify_programs(it)
 
-  it("begins with a program", function()
-    assert.equal("lua", blocks()[1].kind)
-    assert.is_true(#programs() >= 4)
+  it("shows the output of each program", function()
+    for i, program in ipairs(readme:programs()) do assert.truthy(program.output, i) end
   end)
 
-  for command, output in pairs(commands()) do
-    it("shows what " .. command .. " prints", function()
-      assert.truthy(RUNS[command], "this spec does not know how to check it")
-      RUNS[command](output)
+  it("begins with a program", function()
+    assert.equal("lua", readme:blocks()[1].kind)
+    assert.is_true(#readme:programs() >= 4)
+  end)
+
+  for _, command in ipairs(readme:commands()) do
+    it("shows what " .. command.command .. " prints", function()
+      assert.truthy(RUNS[command.command], "this spec does not know how to check it")
+      RUNS[command.command](command.output)
     end)
   end
 
   it("shows the commands that are checked", function()
-    local shown = commands()
-    for command in pairs(RUNS) do assert.truthy(shown[command], command) end
+    local shown = {}
+    for _, command in ipairs(readme:commands()) do shown[command.command] = true end
+    for command in pairs(RUNS) do assert.is_true(shown[command], command) end
   end)
 
   it("shows a program that runs under plain Lua as well", function()
-    for _, program in ipairs(programs()) do
+    for _, program in ipairs(readme:programs()) do
       if program.code:find("saros.run(", 1, true) then
         local outcome, output = process.run(LIMIT, LUA, "-e", program.code)
         assert.equal("exit 0", outcome)
@@ -123,18 +77,13 @@ describe("README.md", function()
   end)
 
   it("points to files that are there", function()
-    local count = 0
-    for target in readme:gmatch("%]%(([^)]+)%)") do
-      assert.truthy(lfs.attributes(target), target)
-      count = count + 1
-    end
-    assert.is_true(count > 8)
+    assert.is_true(readme:check_links() > 8)
   end)
 
   it("lists every example", function()
     for name in lfs.dir("scripts/examples") do
       if name:find("%.lua$") then
-        assert.truthy(readme:find("(scripts/examples/" .. name .. ")", 1, true), name)
+        assert.truthy(readme.text:find("(scripts/examples/" .. name .. ")", 1, true), name)
       end
     end
   end)

@@ -162,7 +162,7 @@ static void close_listener(saros_listener_t *listener) {
   listener->object = NULL;
   if (listener->retrying) saros__timer_cancel(listener->loop, listener->retry);
   remove_path(listener);
-  saros__loop_unref(listener->loop);
+  saros__loop_unref_listener(listener->loop);
   uv_close((uv_handle_t *)&listener->poll, on_closed);
   saros__socket_close(listener->fd);
 }
@@ -222,7 +222,7 @@ static saros_listener_t *new_listener(saros_loop_t *loop, saros_listener_object_
   if (listener->next) listener->next->previous = listener;
   loop->io->listeners = listener;
   object->listener = listener;
-  saros__loop_ref(loop);
+  saros__loop_ref_listener(loop);
   return listener;
 }
 
@@ -297,7 +297,21 @@ static int listener_close(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"bind_listener", bind_listener}, {NULL, NULL}};
+/* open_listeners(loop) -> a list of Listeners, the newest first */
+static int open_listeners(lua_State *L) {
+  saros_loop_t *loop = saros__check_loop(L, 1);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  const saros_listener_t *listener = loop->io ? loop->io->listeners : NULL;
+  for (; listener; listener = listener->next) {
+    saros__loop_anchored(L, loop, listener->object);
+    lua_rawseti(L, 2, ++count);
+  }
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"bind_listener", bind_listener}, {"open_listeners", open_listeners}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"address", listener_address},
                                    {"start", listener_start},

@@ -429,7 +429,21 @@ static int start_transport(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"start_transport", start_transport}, {NULL, NULL}};
+/* open_transports(loop) -> a list of Transports, the newest first */
+static int open_transports(lua_State *L) {
+  saros_loop_t *loop = saros__check_loop(L, 1);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  const saros_connection_t *connection = loop->io ? loop->io->open : NULL;
+  for (; connection; connection = connection->next) {
+    saros__loop_anchored(L, loop, connection->transport);
+    lua_rawseti(L, 2, ++count);
+  }
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"start_transport", start_transport}, {"open_transports", open_transports}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
     {"write", transport_write},

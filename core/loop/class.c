@@ -12,14 +12,17 @@ static const struct {
                    {"time", SAROS_OVERRIDE_TIME}};
 
 static const char instance_key = 0; /* in a class: the metatable of its loops */
+static const char own_key = 0;      /* in EventLoop: its methods as the core made them, by name */
 
 /* ---- overrides ---- */
 
 void saros__class_look(lua_State *L, saros_loop_t *loop, int index) {
-  uint8_t overrides = 0;
+  uint8_t overrides = loop->clock.is_virtual ? SAROS_OVERRIDE_CLOCK : 0;
   index = lua_absindex(L, index);
   luaL_checkstack(L, 4, NULL);
   saros__push_slot(L, loop->rt, SAROS_SLOT_LOOP_CLASS);
+  lua_rawgetp(L, -1, &own_key); /* not its fields: a program may replace those of EventLoop itself */
+  lua_replace(L, -2);
   for (size_t i = 0; i < sizeof overridable / sizeof *overridable; i++) {
     lua_pushstring(L, overridable[i].name);
     lua_rawget(L, -2);
@@ -181,8 +184,19 @@ static int class_extend(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"extend", class_extend}, {NULL, NULL}};
 
+/* Remembers the methods of EventLoop, the class at `class`, that can be overridden. */
+static void keep_own_methods(lua_State *L, int class) {
+  lua_newtable(L);
+  for (size_t i = 0; i < sizeof overridable / sizeof *overridable; i++) {
+    lua_getfield(L, class, overridable[i].name);
+    lua_setfield(L, -2, overridable[i].name);
+  }
+  lua_rawsetp(L, class, &own_key);
+}
+
 void saros__class_open(lua_State *L, saros_runtime_t *rt) {
   int class = lua_gettop(L);
+  keep_own_methods(L, class);
   saros__set_functions(L, rt, functions);
   make_class(L, rt, class, 0, "EventLoop");
   lua_pushvalue(L, class);

@@ -2,6 +2,7 @@
 
 #include "loop/context.h"
 #include "loop/errors.h"
+#include "loop/origin.h"
 
 /* The top bit of `sequence` says that the handle was cancelled: handles are made by the
  * million, and three words fit a smaller block than four. */
@@ -67,13 +68,25 @@ bool saros__is_callback(const saros_entry_t *entry) {
   return entry->run == run_callback;
 }
 
+/* The sequence number of the next entry. */
+static lua_Integer next_sequence(const saros_loop_t *loop) {
+  return (lua_Integer)(loop->ready.incoming.first + loop->ready.incoming.count);
+}
+
 uint64_t saros__call_soon(lua_State *L, saros_loop_t *loop, int n) {
   n = saros__pack_arguments(L, loop->rt, n);
+  bool traced = loop->debug;
+  if (traced) {
+    saros__origin_trace(L, loop);
+    lua_insert(L, -n - 1);
+  }
   lua_State *stack = saros__values_grow(L, &loop->values, loop->anchor, SAROS_LOOP_VALUES, n);
   if (!stack) luaL_error(L, "not enough memory");
   saros__loop_reserve(L, loop, 1);
+  if (traced) saros__origin_store(L, loop, -n - 1, next_sequence(loop));
   int slot = lua_gettop(stack) + 1;
   lua_xmove(L, stack, n);
+  if (traced) lua_pop(L, 1);
   return saros_ready_push(&loop->ready, run_callback, NULL,
                           saros__values_pack(loop->values.filling, slot, n));
 }
@@ -121,6 +134,7 @@ void saros__describe_callback(lua_State *L, saros_loop_t *loop, const saros_entr
                               uint64_t sequence) {
   saros__push_handle(L, loop, sequence);
   lua_setfield(L, -2, "handle");
+  saros__origin_describe(L, loop, (lua_Integer)sequence);
   lua_State *stack = saros__values_stack(&loop->values, entry->extra);
   lua_pushliteral(L, "Exception in callback ");
   lua_pushvalue(stack, saros__values_slot(entry->extra));
@@ -131,6 +145,16 @@ void saros__describe_callback(lua_State *L, saros_loop_t *loop, const saros_entr
 }
 
 /* ---- Lua ---- */
+
+/* call_soon in debug mode. */
+static int call_soon_traced(lua_State *L, saros_loop_t *loop) {
+  int n = lua_gettop(L) - 1;
+  saros__push_handle(L, loop, 0);
+  saros_handle_t *handle = lua_touserdata(L, -1);
+  lua_replace(L, 1);
+  handle->sequence = saros__call_soon(L, loop, n);
+  return 1;
+}
 
 /*** Schedules a callback for the next iteration of the loop.
  * Callbacks run in the order in which they were scheduled. Mirrors `asyncio.loop.call_soon`.
@@ -144,6 +168,7 @@ static int loop_call_soon(lua_State *L) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
   saros__check_callable(L, 2);
   saros__context_bind(L, loop->rt, 2);
+  if (loop->debug) return call_soon_traced(L, loop);
   int n = saros__pack_arguments(L, loop->rt, lua_gettop(L) - 1);
   /* The allocations come first: after them nothing can fail, and no finalizer can run between. */
   saros__push_handle(L, loop, 0);
@@ -176,7 +201,10 @@ static int handle_cancel(lua_State *L) {
   saros_handle_t *handle = check_handle(L);
   if (!(handle->sequence & CANCELLED)) {
     saros_entry_t *entry = saros_ready_find(&handle->loop->ready, handle->sequence);
-    if (entry) entry->run = NULL;
+    if (entry) {
+      entry->run = NULL;
+      if (handle->loop->debug) saros__origin_forget(handle->loop, (lua_Integer)handle->sequence);
+    }
     handle->sequence |= CANCELLED;
   }
   return 0;

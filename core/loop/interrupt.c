@@ -62,6 +62,11 @@ static void hook_running_code(void) {
   lua_sethook(L, raise_interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+static bool runs_interruptible(void) {
+  const saros_loop_t *loop = slot.loop;
+  return loop && loop->interruptible && loop->rt->current == loop->interruptible;
+}
+
 static void on_sigint(int signum) {
   if (!slot.runtime) return;
   if (!pthread_equal(pthread_self(), slot.thread)) {
@@ -69,7 +74,7 @@ static void on_sigint(int signum) {
     return;
   }
   slot.presses++;
-  if (slot.presses > 1 || !slot.has_function) hook_running_code();
+  if (slot.presses > 1 || !slot.has_function || runs_interruptible()) hook_running_code();
   if (slot.loop) uv_async_send(&slot.loop->wakeup.async);
 }
 
@@ -147,19 +152,25 @@ void saros__interrupt_leave_script(saros_runtime_t *rt) {
   if (slot.runtime == rt && !slot.loop) give_back();
 }
 
-/*** Sets what the first SIGINT does while the loop runs; private to the Lua layer.
+/*** Sets what the first SIGINT does while the loop runs; private to the Lua layer. The next one is the first.
  * @function set_interrupt_handler
  * @local
  * @tparam EventLoop loop the loop
  * @tparam ?function fn called as a callback of the loop; nil: the first SIGINT raises a KeyboardInterrupt
+ * @tparam ?Task task raises one in this task's Lua code, if that is what runs, instead of calling the function
  */
 static int set_interrupt_handler(lua_State *L) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
-  lua_settop(L, 2);
+  lua_settop(L, 3);
   if (!lua_isnil(L, 2)) saros__check_callable(L, 2);
   bool has_function = !lua_isnil(L, 2);
+  loop->interruptible = lua_touserdata(L, 3);
+  lua_settop(L, 2);
   saros__loop_store(L, loop, SAROS_LOOP_INTERRUPT);
-  if (slot.loop == loop) slot.has_function = has_function;
+  if (slot.loop == loop) {
+    slot.has_function = has_function;
+    slot.presses = slot.noticed = 0;
+  }
   return 0;
 }
 

@@ -6,6 +6,7 @@
  * task there). The second, or the first if there is no such function, becomes a
  * KeyboardInterrupt: raised in the Lua code that is running, by a hook set from
  * the signal handler (as the lua program does), or out of the loop if it waits.
+ * A task may be named in whose Lua code the first one is raised as well.
  *
  * The signal handler needs to find the loop, so there is one static slot in the
  * process: the loop that SIGINT belongs to. The handler only touches that loop's

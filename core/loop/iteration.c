@@ -7,6 +7,7 @@
 #include "loop/handle.h"
 #include "loop/interrupt.h"
 #include "loop/loop.h"
+#include "loop/timed.h"
 #include "loop/timers.h"
 #include "structures/hints.h"
 
@@ -19,38 +20,6 @@ enum { MAX_SKIPPED_POLLS = 61, MAX_SKIPPED_TICKS = 100000 };
 
 /* ---- one iteration ---- */
 
-/* Pushes what the entry is about: a callback's function, a step's task, or nil. */
-static void push_subject(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry) {
-  if (saros__is_callback(entry)) {
-    lua_State *stack = saros__values_stack(&loop->values, entry->extra);
-    lua_pushvalue(stack, saros__values_slot(entry->extra));
-    lua_xmove(stack, L, 1);
-    saros__context_unbind(L, -1);
-  } else {
-    loop->rt->push_step_task(L, entry);
-  }
-}
-
-/* In debug mode: runs an entry, and lets the Lua layer log it if it took long. */
-static void run_entry_timed(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry) {
-  int top = lua_gettop(L);
-  luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
-  push_subject(L, loop, entry);
-  uint64_t begin = saros__now_ns();
-  entry->run(L, loop, entry->target, entry->extra);
-  double took = (double)(saros__now_ns() - begin) * 1e-9;
-  saros__push_loop(L, loop);
-  lua_getfield(L, -1, "slow_callback_duration");
-  if (lua_isnumber(L, -1) && took >= lua_tonumber(L, -1) &&
-      lua_getfield(L, top + 2, "_slow_callback") == LUA_TFUNCTION) {
-    lua_pushvalue(L, top + 2);
-    lua_pushvalue(L, top + 1);
-    lua_pushnumber(L, took);
-    lua_call(L, 3, 0);
-  }
-  lua_settop(L, top);
-}
-
 /* Runs what is left of the current entries. An error leaves `in_entry` set: see resume_iteration. */
 static SAROS_ALWAYS_INLINE void run_entries(lua_State *L, saros_loop_t *loop) {
   saros_ready_t *ready = &loop->ready;
@@ -61,7 +30,7 @@ static SAROS_ALWAYS_INLINE void run_entries(lua_State *L, saros_loop_t *loop) {
     if (!entry.run) continue;
     if (loop->rt->has_context) saros__context_clear(loop->rt); /* of the entry before */
     if (loop->debug) {
-      run_entry_timed(L, loop, &entry);
+      saros__run_timed(L, loop, &entry);
     } else {
       entry.run(L, loop, entry.target, entry.extra);
     }
@@ -79,9 +48,9 @@ static SAROS_ALWAYS_INLINE void begin_entries(lua_State *L, saros_loop_t *loop) 
 
 /* When the poll must end, in nanoseconds of the monotonic clock; UINT64_MAX: whenever something happens. */
 static uint64_t nearest_deadline(lua_State *L, saros_loop_t *loop) {
-  if (loop->timers.count == 0) return UINT64_MAX;
+  if (loop->timers.count == 0 || loop->clock.manual) return UINT64_MAX;
   double when = loop->timers.nodes[0].when;
-  if (loop->overrides & SAROS_OVERRIDE_TIME) {
+  if (loop->overrides & (SAROS_OVERRIDE_TIME | SAROS_OVERRIDE_CLOCK)) {
     double left = when - saros__loop_time(L, loop);
     when = saros__now() + (left > 0 ? left : 0);
   }
@@ -95,8 +64,23 @@ static void run_uv(saros_loop_t *loop, uv_run_mode mode) {
   loop->polling = false;
 }
 
+static bool must_go_on(const saros_loop_t *loop) {
+  return !loop->stopping && !(loop->until_idle && saros__loop_is_idle(loop));
+}
+
+/* A virtual clock moves instead of waiting, once all that has happened outside had its turn. False: the loop
+ * must wait. */
+static bool move_clock(lua_State *L, saros_loop_t *loop) {
+  loop->iterating = true;
+  run_uv(loop, UV_RUN_NOWAIT);
+  loop->iterating = false;
+  if (saros_ready_count(&loop->ready) > 0 || loop->has_error || loop->dirty || !must_go_on(loop)) return true;
+  return saros__clock_move(L, loop);
+}
+
 /* Waits for events until the nearest deadline. */
 static void wait_for_events(lua_State *L, saros_loop_t *loop) {
+  if (loop->overrides & SAROS_OVERRIDE_CLOCK && move_clock(L, loop)) return;
   uint64_t deadline = nearest_deadline(L, loop), begin = saros__now_ns();
   loop->iterating = true;
   if (deadline <= begin) {
@@ -193,8 +177,8 @@ static void resume_iteration(lua_State *L, saros_loop_t *loop) {
 /* ---- running ---- */
 
 bool saros__loop_is_idle(const saros_loop_t *loop) {
-  return saros_ready_count(&loop->ready) == 0 && loop->timers.count == 0 &&
-         loop->tasks.live == 0 && loop->active_io == 0;
+  return saros_ready_count(&loop->ready) == 0 && loop->timers.count <= loop->background &&
+         loop->tasks.live <= loop->background && loop->active_io == 0;
 }
 
 void saros__check_not_running(lua_State *L, saros_loop_t *loop) {
@@ -227,10 +211,6 @@ void saros__loop_leave(saros_loop_t *loop) {
   loop->running = loop->stopping = loop->until_idle = false;
   loop->iterating = loop->in_entry = false;
   loop->L = NULL;
-}
-
-static bool must_go_on(const saros_loop_t *loop) {
-  return !loop->stopping && !(loop->until_idle && saros__loop_is_idle(loop));
 }
 
 /* Arguments: the loop, the message handler. Iterates for as long as it can: one protected call serves until

@@ -7,6 +7,8 @@
 #include "loop/class.h"
 #include "loop/errors.h"
 #include "loop/interrupt.h"
+#include "loop/limit.h"
+#include "loop/origin.h"
 #include "loop/signals.h"
 #include "loop/watcher.h"
 
@@ -70,7 +72,8 @@ double saros__now(void) {
 }
 
 double saros__loop_time(lua_State *L, saros_loop_t *loop) {
-  if (!(loop->overrides & SAROS_OVERRIDE_TIME)) return saros__now();
+  if (!(loop->overrides & (SAROS_OVERRIDE_TIME | SAROS_OVERRIDE_CLOCK))) return saros__now();
+  if (!(loop->overrides & SAROS_OVERRIDE_TIME)) return saros__clock_now(loop);
   luaL_checkstack(L, 4, NULL);
   saros__push_loop(L, loop);
   lua_getfield(L, -1, "time");
@@ -189,6 +192,7 @@ static void tear_down(saros_loop_t *loop) {
   if (loop->on_close) loop->on_close(loop);
   saros__watchers_close(loop);
   saros__signals_close(loop);
+  saros__limit_close(loop);
   saros__alarm_close(&loop->alarm);
   saros__wakeup_close(&loop->wakeup);
   uv_run(&loop->uv, UV_RUN_DEFAULT);
@@ -280,8 +284,8 @@ static int loop_is_closed(lua_State *L) {
  * @treturn number seconds
  */
 static int loop_time(lua_State *L) {
-  saros__check_loop(L, 1);
-  lua_pushnumber(L, saros__now());
+  saros_loop_t *loop = saros__check_loop(L, 1);
+  lua_pushnumber(L, loop->clock.is_virtual ? saros__clock_now(loop) : saros__now());
   return 1;
 }
 
@@ -290,7 +294,11 @@ static int loop_time(lua_State *L) {
  * @treturn number seconds since the epoch, UTC
  */
 static int loop_wall_time(lua_State *L) {
-  saros__check_loop(L, 1);
+  saros_loop_t *loop = saros__check_loop(L, 1);
+  if (loop->clock.is_virtual) {
+    lua_pushnumber(L, saros__clock_wall(loop));
+    return 1;
+  }
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   lua_pushnumber(L, (double)now.tv_sec + (double)now.tv_nsec * 1e-9);
@@ -322,6 +330,13 @@ static int loop_set_debug(lua_State *L) {
   saros_loop_t *loop = saros__check_loop(L, 1);
   luaL_checkany(L, 2);
   loop->debug = lua_toboolean(L, 2);
+  if (!loop->debug && !loop->closed) saros__origin_forget_all(loop);
+  return 0;
+}
+
+/* loop:_background(n): from now on `n` more tasks (less, if negative) sleep that do not keep run() going. */
+static int loop_background(lua_State *L) {
+  saros__check_loop(L, 1)->background += (uint32_t)luaL_checkinteger(L, 2);
   return 0;
 }
 
@@ -338,8 +353,10 @@ static void set_count(lua_State *L, const char *name, uint64_t value) {
 /*** What the loop has done so far. Not in asyncio.
  * @function EventLoop:stats
  * @treturn {iterations=integer,callbacks=integer,tasks=integer,timers=integer,busy=number,idle=number,lag={{le=number,count=integer},...}}
- * `iterations`, `callbacks`, `tasks` and `timers` (those alive now), `busy` and `idle`
- * (seconds), `lag` (a list of `{le=, count=}`: how many times timers were at most `le` seconds late)
+ * `iterations`; `callbacks`, all entries of the ready queue that were taken up, steps of tasks and timers among
+ * them; `tasks` and `timers`, those that are not done now; `busy` and `idle`, seconds of real time that the loop
+ * ran and waited for events; `lag`: in how many iterations the earliest timer was at most `le` seconds late, by
+ * the loop's own clock. The last `le` is infinite
  */
 static int loop_stats(lua_State *L) {
   static const double bounds[SAROS_LAG_BUCKETS] = SAROS_LAG_BOUNDS;
@@ -353,10 +370,12 @@ static int loop_stats(lua_State *L) {
   set_number(L, "busy", (double)(run - loop->idle_ns) * 1e-9);
   set_number(L, "idle", (double)loop->idle_ns * 1e-9);
   lua_createtable(L, SAROS_LAG_BUCKETS, 0);
+  uint64_t at_most = 0;
   for (int i = 0; i < SAROS_LAG_BUCKETS; i++) {
+    at_most += loop->lag[i];
     lua_createtable(L, 0, 2);
     set_number(L, "le", bounds[i]);
-    set_count(L, "count", loop->lag[i]);
+    set_count(L, "count", at_most);
     lua_rawseti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "lag");
@@ -372,6 +391,7 @@ static const luaL_Reg methods[] = {{"close", saros__loop_close_method},
                                    {"get_debug", loop_get_debug},
                                    {"set_debug", loop_set_debug},
                                    {"stats", loop_stats},
+                                   {"_background", loop_background},
                                    {NULL, NULL}};
 
 void saros__loop_methods(lua_State *L, saros_runtime_t *rt) {

@@ -30,6 +30,7 @@
 #include <uv.h>
 
 #include "loop/alarm.h"
+#include "loop/clock.h"
 #include "loop/runtime.h"
 #include "loop/values.h"
 #include "loop/wakeup.h"
@@ -42,13 +43,14 @@
 #define SAROS_LAG_BOUNDS {0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, HUGE_VAL}
 enum { SAROS_LAG_BUCKETS = 7 };
 
-/* What a loop class or a loop has overridden. */
+/* What a loop class or a loop has overridden: what the core looks at before it takes a short cut. */
 enum saros_override {
   SAROS_OVERRIDE_CALL_SOON = 1,
   SAROS_OVERRIDE_CALL_LATER = 2,
   SAROS_OVERRIDE_CALL_AT = 4,
   SAROS_OVERRIDE_RUN_ONCE = 8,
   SAROS_OVERRIDE_TIME = 16,
+  SAROS_OVERRIDE_CLOCK = 32, /* no method: the clock is virtual */
 };
 
 /* Places on the loop's anchor. */
@@ -61,7 +63,9 @@ enum saros_loop_slot {
   SAROS_LOOP_COROUTINES,  /* table: slot -> coroutine, reused by the next task in the slot */
   SAROS_LOOP_FACTORY,     /* the task factory, or nil */
   SAROS_LOOP_INTERRUPT,   /* the function for the first SIGINT, or nil */
-  SAROS_LOOP_SLOTS = SAROS_LOOP_INTERRUPT,
+  SAROS_LOOP_GENERATORS,  /* weak table: number -> generator that has begun here; nil before the first */
+  SAROS_LOOP_ORIGINS,     /* the table of origin.h, or nil */
+  SAROS_LOOP_SLOTS = SAROS_LOOP_ORIGINS,
 };
 
 /* What the task layer keeps per loop; see task/pool.h. */
@@ -92,6 +96,7 @@ struct saros_loop {
   bool debug;
   bool has_factory;
   bool has_error; /* SAROS_SLOT_PENDING holds an error to raise after the poll */
+  saros_task_t *interruptible; /* in its Lua code even the first SIGINT is raised; only ever compared */
   lua_State *L;      /* the state that runs the loop, NULL when it does not run */
   lua_State *anchor; /* keeps the loop's Lua values, see saros_loop_slot */
 
@@ -103,10 +108,13 @@ struct saros_loop {
   uv_loop_t uv;
   saros_alarm_t alarm;
   saros_wakeup_t wakeup;
+  saros_clock_t clock;
   uint64_t thread;           /* of the thread that runs it, for debug mode */
   uint64_t polled_at;        /* ticks of a cheap clock: when I/O was last polled for */
   uint32_t polls_skipped;
   uint32_t active_io;        /* what keeps run() going beside callbacks, timers and tasks */
+  uint32_t listening;        /* how much of that is not outstanding: see saros__loop_outstanding */
+  uint32_t background;       /* tasks asleep, each with its timer, that do not keep run() going */
   struct saros_signal *signals;   /* signals.c */
   struct saros_watcher *watchers; /* watcher.c */
   struct saros_mailbox *mailbox;           /* the thread layer's, NULL until another thread is concerned */
@@ -114,6 +122,7 @@ struct saros_loop {
   bool (*linger)(saros_loop_t *loop, uint64_t deadline); /* before the loop sleeps: false lets it */
   void (*wake_up)(saros_loop_t *loop);     /* after it has slept */
   void (*close_mailbox)(saros_loop_t *loop);
+  struct saros_limit *limit;      /* limit.c */
   void (*before_poll)(saros_loop_t *loop); /* the I/O layer's: sends what was written */
   void (*on_close)(saros_loop_t *loop);    /* the I/O layer's: aborts what is open */
   struct saros_io *io;                     /* the I/O layer's state */
@@ -222,11 +231,29 @@ static inline void saros__loop_reserve(lua_State *L, saros_loop_t *loop, size_t 
   if (!saros_ready_reserve(&loop->ready, n)) luaL_error(L, "not enough memory");
 }
 
+/* Something is outstanding, and then no more: it will end by an event from outside, after a time that nobody
+ * can tell, as a connection, a look-up, a watched descriptor does. It keeps run() going, and a virtual clock from
+ * jumping. What is held for as long as that lasts needs nothing else. */
 static inline void saros__loop_ref(saros_loop_t *loop) {
   loop->active_io++;
 }
 static inline void saros__loop_unref(saros_loop_t *loop) {
   loop->active_io--;
+}
+
+/* The same for a listener: it keeps run() going, but waits for what others may never begin. */
+static inline void saros__loop_ref_listener(saros_loop_t *loop) {
+  loop->active_io++;
+  loop->listening++;
+}
+static inline void saros__loop_unref_listener(saros_loop_t *loop) {
+  loop->active_io--;
+  loop->listening--;
+}
+
+/* How much is outstanding. */
+static inline uint32_t saros__loop_outstanding(const saros_loop_t *loop) {
+  return loop->active_io - loop->listening;
 }
 
 #endif

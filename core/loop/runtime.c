@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "loop/inspect.h"
 #include "loop/loop.h"
 
 static const char registry_key = 0;
@@ -9,6 +10,7 @@ static const char registry_key = 0;
 /* Frees the loop structures: no Lua value of the core is used any more when the state closes. */
 static int runtime_gc(lua_State *L) {
   saros_runtime_t *rt = lua_touserdata(L, 1);
+  saros__inspect_close(rt);
   while (rt->loops) {
     saros_loop_t *loop = rt->loops;
     rt->loops = loop->next;

@@ -1,7 +1,7 @@
 /* runtime.h: what one Lua state holds, whatever the number of its loops.
  *
  * There are no mutable C statics (but the slots of signal handlers, see
- * interrupt.h): everything hangs off one runtime per Lua state, a userdata that
+ * interrupt.h and inspect.h, and what readline.h says): everything hangs off one runtime per Lua state, a userdata that
  * is upvalue 1 of every C function of the core, so any of them reaches it
  * without a look-up.
  *
@@ -25,6 +25,7 @@
 
 typedef struct saros_loop saros_loop_t;
 typedef struct saros_task saros_task_t;
+struct saros_generator;
 struct saros_entry;
 
 /* Places on the anchor's stack. */
@@ -62,6 +63,8 @@ enum saros_slot {
   SAROS_SLOT_KINDS,       /* table: id -> error kind that has travelled */
   SAROS_SLOT_THREAD,      /* first of the metatables of the thread layer */
   SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 7,
+  SAROS_SLOT_GENERATOR,   /* metatable */
+  SAROS_SLOT_INSPECTOR,   /* the launcher's function for SIGUSR1 */
   SAROS_SLOT_IO,          /* first of the I/O layer's metatables */
   SAROS_SLOT_COUNT = SAROS_SLOT_IO + 16
 };
@@ -71,12 +74,15 @@ typedef struct saros_runtime {
   saros_task_t *current;       /* the task being stepped */
   lua_State *anchor;           /* holds the slots */
   lua_State *script;           /* the launcher's main chunk while it has no loop */
+  struct saros_generator *script_generator; /* the innermost whose body is that chunk's code */
+  struct saros_generator *generator; /* the innermost whose body is on the C stack, linked or not */
   saros_loop_t *loops;         /* all loop structures, linked by `next` */
   uint32_t next_loop_id;
   uint32_t class_epoch;        /* changes when a loop class gains a method */
   uint64_t next_task_number;
   uint64_t origin;             /* tells this state from all others, see thread/tags.h */
   uint64_t last_code, last_kind; /* numbers that it has given */
+  lua_Integer next_generator_number;
   lua_Hook saved_hook;         /* of the coroutine whose bare yield is about to raise */
   int saved_mask, saved_count;
   bool has_context;            /* SAROS_SLOT_CONTEXT is not nil */
@@ -86,8 +92,9 @@ typedef struct saros_runtime {
   void (*end_tasks)(lua_State *L, saros_loop_t *loop);
   /* And in freeing one: gives the memory of its pool back. */
   void (*free_tasks)(saros_loop_t *loop);
-  /* Pushes the task whose step the entry is, or nil. */
-  void (*push_step_task)(lua_State *L, const struct saros_entry *entry);
+  /* Pushes the task whose step the entry is, and a traceback of it; two nils if it is done. False, and nothing
+   * pushed, for any other entry. */
+  bool (*push_step_task)(lua_State *L, const struct saros_entry *entry);
   /* The launcher's script needs a loop: makes one and returns it. */
   saros_loop_t *(*adopt_script)(lua_State *L, struct saros_runtime *rt);
 } saros_runtime_t;

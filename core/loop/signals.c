@@ -7,6 +7,7 @@
 #include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
+#include "loop/inspect.h"
 #include "loop/interrupt.h"
 
 typedef struct saros_signal {
@@ -101,6 +102,7 @@ static void remove_handler(saros_signal_t **link) {
   *link = handler->next;
   uv_close((uv_handle_t *)&handler->handle, on_closed);
   if (handler->signum == SIGPIPE) saros__signals_tame_pipe();
+  if (handler->signum == SIGUSR1) saros__inspect_restore();
 }
 
 void saros__signals_close(saros_loop_t *loop) {

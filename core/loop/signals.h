@@ -2,7 +2,7 @@
  *
  * A handler is a uv_signal_t that schedules a callback on the loop. libuv sets a
  * signal's disposition back to the default when its last handle stops; what the
- * core itself wants for SIGINT and SIGPIPE is put back then.
+ * core itself wants for SIGINT, SIGPIPE and SIGUSR1 is put back then.
  *
  * Ownership: each handle is allocated on its own, is in the loop's list, and is
  * freed in its close callback; its function and arguments are anchored on the loop.

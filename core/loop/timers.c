@@ -5,6 +5,7 @@
 #include "loop/context.h"
 #include "loop/errors.h"
 #include "loop/handle.h"
+#include "loop/origin.h"
 #include "structures/hints.h"
 
 typedef struct saros_timer_handle {
@@ -56,6 +57,7 @@ static void clear_entry(saros_loop_t *loop, int table, uint32_t slot) {
 static void clear_values(saros_loop_t *loop, uint32_t slot, uint32_t nargs) {
   clear_entry(loop, SAROS_LOOP_TIMERS, slot);
   if (nargs > 0) clear_entry(loop, SAROS_LOOP_ARGUMENTS, slot);
+  if (loop->debug) saros__origin_forget(loop, saros__timer_origin(slot));
 }
 
 static void push_entry(lua_State *L, saros_loop_t *loop, int table, uint32_t slot) {
@@ -168,6 +170,7 @@ void saros__describe_timer(lua_State *L, saros_loop_t *loop, const saros_entry_t
   double when = ref.slot < loop->timers.slot_count ? loop->timers.slots[ref.slot].when : 0;
   push_handle(L, loop, ref, when)->cancelled = !timer;
   lua_setfield(L, -2, "handle");
+  if (timer) saros__origin_describe(L, loop, saros__timer_origin(ref.slot));
   if (!timer) {
     lua_pushliteral(L, "Exception in callback");
     return;
@@ -180,17 +183,36 @@ void saros__describe_timer(lua_State *L, saros_loop_t *loop, const saros_entry_t
   finish_timer(loop, ref);
 }
 
+void saros__push_timer_subject(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry) {
+  saros_timer_ref_t ref = unpack_ref(entry->extra);
+  const saros_timer_t *timer = saros_timer_heap_find(&loop->timers, ref);
+  if (timer && timer->run == run_timer) {
+    push_entry(L, loop, SAROS_LOOP_TIMERS, ref.slot);
+    saros__context_unbind(L, -1);
+    saros__origin_push(L, loop, saros__timer_origin(ref.slot));
+  } else {
+    lua_pushnil(L);
+    lua_pushnil(L);
+  }
+}
+
 /* Sets the timer for the function at index 3 and the arguments above it; returns its handle. */
 static int set_timer(lua_State *L, saros_loop_t *loop, double when) {
   luaL_checkstack(L, 6, NULL);
   saros__context_bind(L, loop->rt, 3);
   int nargs = pack(L);
+  bool traced = loop->debug;
+  if (traced) {
+    saros__origin_trace(L, loop);
+    lua_replace(L, 2);
+  }
   saros_timer_handle_t *handle = push_handle(L, loop, (saros_timer_ref_t){SAROS_NO_SLOT, 0}, when);
   lua_replace(L, 1);
   /* From here on no finalizer can run, so the slot stays ours. */
   saros__timer_reserve(L, loop);
   uint32_t slot = saros_timer_heap_next_slot(&loop->timers);
   set_entry(L, loop, SAROS_LOOP_TIMERS, slot, 3);
+  if (traced) saros__origin_store(L, loop, 2, saros__timer_origin(slot));
   if (nargs > 0) set_entry(L, loop, SAROS_LOOP_ARGUMENTS, slot, 4);
   handle->ref = saros_timer_heap_insert(&loop->timers, when, run_timer, NULL, (uint32_t)nargs);
   lua_settop(L, 1);
@@ -296,6 +318,29 @@ static int timer_tostring(lua_State *L) {
   return 1;
 }
 
+/* pending_timers(loop) -> a list of {when=, callback=}, in no order: the timers that call Lua functions, each with
+ * the name of its function. For the Lua layer. */
+static int pending_timers(lua_State *L) {
+  saros_loop_t *loop = saros__check_loop(L, 1);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (size_t i = 0; i < loop->timers.count; i++) {
+    saros_timer_node_t node = loop->timers.nodes[i];
+    if (loop->timers.slots[node.slot].run != run_timer) continue;
+    push_entry(L, loop, SAROS_LOOP_TIMERS, node.slot);
+    lua_createtable(L, 0, 2);
+    saros__push_function_name(L, -2);
+    lua_setfield(L, -2, "callback");
+    lua_pushnumber(L, node.when);
+    lua_setfield(L, -2, "when");
+    lua_rawseti(L, 2, ++count);
+    lua_settop(L, 2);
+  }
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"pending_timers", pending_timers}, {NULL, NULL}};
+
 static const luaL_Reg loop_functions[] = {
     {"call_later", loop_call_later}, {"call_at", loop_call_at}, {NULL, NULL}};
 
@@ -305,6 +350,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg metamethods[] = {{"__tostring", timer_tostring}, {NULL, NULL}};
 
 void saros__timers_open(lua_State *L, saros_runtime_t *rt) {
+  saros__set_functions(L, rt, functions);
   saros__new_class(L, rt, "TimerHandle", methods, metamethods);
   saros__store_slot(L, rt, SAROS_SLOT_TIMER_HANDLE);
 }

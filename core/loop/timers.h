@@ -32,6 +32,9 @@ void saros__timers_move_due(lua_State *L, saros_loop_t *loop, double now);
 /* True if the entry is a timer that was due. */
 bool saros__is_timer(const saros_entry_t *entry);
 
+/* Pushes the function of the timer that is about to run, and where it was set, or two nils. */
+void saros__push_timer_subject(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry);
+
 /* Describes the timer whose callback just failed: adds `handle` to the context table on top, and pushes
  * the message. */
 void saros__describe_timer(lua_State *L, saros_loop_t *loop, const saros_entry_t *entry);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "loop/inspect.h"
 #include "loop/interrupt.h"
 
 /* Takes all posts out of the queue. */
@@ -27,6 +28,7 @@ static void on_wakeup(uv_async_t *async) {
   saros_wakeup_t *wakeup = async->data;
   struct saros_loop *loop = async->loop->data;
   saros__interrupt_check(loop);
+  saros__inspect_check(loop);
   run_all(take(wakeup, false), loop);
 }
 

@@ -206,11 +206,29 @@ static int loop_remove_writer(lua_State *L) {
   return unwatch(L, UV_WRITABLE);
 }
 
+/* watched_descriptors(loop) -> a list of numbers. For the Lua layer. */
+static int watched_descriptors(lua_State *L) {
+  saros_loop_t *loop = saros__check_loop(L, 1);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (const saros_watcher_t *watcher = loop->watchers; watcher; watcher = watcher->next) {
+    lua_pushinteger(L, watcher->fd);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"watched_descriptors", watched_descriptors}, {NULL, NULL}};
+
 static const luaL_Reg methods[] = {{"add_reader", loop_add_reader},
                                    {"remove_reader", loop_remove_reader},
                                    {"add_writer", loop_add_writer},
                                    {"remove_writer", loop_remove_writer},
                                    {NULL, NULL}};
+
+void saros__watcher_open(lua_State *L, saros_runtime_t *rt) {
+  saros__set_functions(L, rt, functions);
+}
 
 void saros__watcher_methods(lua_State *L, saros_runtime_t *rt) {
   saros__set_functions(L, rt, methods);

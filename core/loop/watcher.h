@@ -19,6 +19,8 @@ void saros__watchers_close(saros_loop_t *loop);
 /* Reads a file descriptor: a number, or an open Lua file. */
 int saros__check_fd(lua_State *L, saros_runtime_t *rt, int index);
 
+/* Adds the functions for the Lua layer to the module table on top. */
+void saros__watcher_open(lua_State *L, saros_runtime_t *rt);
 void saros__watcher_methods(lua_State *L, saros_runtime_t *rt);
 
 #endif

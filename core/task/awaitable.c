@@ -238,6 +238,13 @@ static void wake_runner(lua_State *L, saros_loop_t *loop, saros_future_t *future
   saros_ready_push(&loop->ready, stop_loop, NULL, 0);
 }
 
+bool saros__has_runner(const saros_future_t *future) {
+  for (uint32_t i = 0; i < future->waiter_count; i++) {
+    if ((i == 0 ? &future->first : &future->more[i - 1])->wake == wake_runner) return true;
+  }
+  return false;
+}
+
 static int run_protected(lua_State *L) {
   saros__loop_run(L, saros__check_loop(L, 1), 1, false);
   return 0;
@@ -292,6 +299,12 @@ static int loop_run_until_complete(lua_State *L) {
   return saros__future_push_results(L, 2, future);
 }
 
+/* source_traceback(future) -> where it was created, nil if debug mode was off; for the Lua layer */
+static int source_traceback(lua_State *L) {
+  saros__future_extra(L, 1, saros__check_future(L, 1), "source_traceback");
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"create_task", task_create_task},
                                      {"current_task", task_current_task},
                                      {"all_tasks", task_all_tasks},
@@ -300,6 +313,7 @@ static const luaL_Reg functions[] = {{"create_task", task_create_task},
                                      {"has_failed", task_has_failed},
                                      {"ensure_future", task_ensure_future},
                                      {"eager_task_factory", eager_task_factory},
+                                     {"source_traceback", source_traceback},
                                      {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"create_task", loop_create_task},

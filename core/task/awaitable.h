@@ -19,6 +19,9 @@ bool saros__is_awaitable(lua_State *L, int index);
 /* Makes the value at `index` and the arguments above it a future, which replaces them. */
 saros_future_t *saros__ensure_future(lua_State *L, saros_runtime_t *rt, int index);
 
+/* True while run_until_complete waits for the future. */
+bool saros__has_runner(const saros_future_t *future);
+
 /* Adds create_task, current_task, all_tasks, await, isfuture and ensure_future to the table on top. */
 void saros__awaitable_functions(lua_State *L, saros_runtime_t *rt);
 /* Adds create_task, task factories and run_until_complete to the class on top. */

@@ -1,6 +1,6 @@
 /* cancel.c: cancelling tasks. */
 #include "loop/errors.h"
-#include "task/task.h"
+#include "task/generator.h"
 
 /* Two messages: that of the request that cancelled the wait, as of the future that CPython would await
  * there, and that of the last other request, which stays with the task. */
@@ -55,16 +55,28 @@ void saros__task_withdraw(saros_task_t *task) {
   }
 }
 
-/* Pushes the future that a suspended task awaits: it is on top of the coroutine's stack. */
+/* Pushes the future that a suspended task awaits: it is on top of the stack of the coroutine that awaits. */
 static saros_future_t *push_awaited(lua_State *L, saros_task_t *task) {
-  lua_pushvalue(task->co, -1);
-  lua_xmove(task->co, L, 1);
+  lua_State *co = saros__task_innermost(task);
+  lua_pushvalue(co, -1);
+  lua_xmove(co, L, 1);
   return task->on.awaited;
 }
 
 /* True if the task is suspended as the loop left it, so that its stack can be looked at. */
 static bool is_waiting_for_future(const saros_task_t *task) {
-  return task->wait == SAROS_WAIT_FUTURE && task->suspended && lua_status(task->co) == LUA_YIELD;
+  return task->wait == SAROS_WAIT_FUTURE && task->suspended && lua_status(task->co) == LUA_YIELD &&
+         lua_status(saros__task_innermost(task)) == LUA_YIELD;
+}
+
+/* The chain has no end, because its tasks await each other in a circle: this one's wait is the one that the
+ * request cancels, which unwinds the others. (CPython ends in a RecursionError.) */
+static void break_circle(lua_State *L, int index, saros_task_t *task, int message) {
+  saros__task_schedule(L, task->future.loop, task);
+  saros__task_withdraw(task);
+  task->wait = SAROS_WAIT_INTERNAL; /* whose message it is */
+  store_message(L, index, task, message);
+  task->wait = SAROS_WAIT_CANCELLED;
 }
 
 /* One request follows the chain of tasks that await tasks to its end, in a loop: chains are long. */
@@ -76,12 +88,17 @@ bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message
   saros__future_silence(&task->future);
   if (saros__future_done(&task->future)) return false;
   lua_pushvalue(L, index);
-  for (;;) {
+  for (uint32_t hops = 0;; hops++) {
     saros_loop_t *loop = task->future.loop;
     int here = lua_gettop(L);
     task->cancelling++;
     if (is_waiting_for_future(task)) {
       saros_future_t *awaited = push_awaited(L, task);
+      if (hops > loop->tasks.live) {
+        lua_pop(L, 1);
+        break_circle(L, here, task, message);
+        break;
+      }
       lua_replace(L, here);
       if (awaited->marker == SAROS_MARKER_TASK) {
         task = (saros_task_t *)awaited;
@@ -94,9 +111,8 @@ bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message
     }
     store_message(L, here, task, message);
     if (task->wait == SAROS_WAIT_INTERNAL) {
-      saros__task_schedule(L, loop, task);
+      saros__task_end_wait(L, loop, task, SAROS_WAIT_CANCELLED);
       if (task->withdraw) task->withdraw(task, task->on.owner);
-      task->wait = SAROS_WAIT_CANCELLED;
     } else {
       task->must_cancel = true;
     }

@@ -27,11 +27,20 @@ void saros__future_init(saros_future_t *future, saros_loop_t *loop, saros_marker
   *future = (saros_future_t){.marker = marker, .loop = loop, .loop_id = loop->id};
 }
 
+void saros__future_trace(lua_State *L, int index, saros_future_t *future) {
+  index = lua_absindex(L, index);
+  saros__future_extras(L, index, future);
+  saros__push_traceback(L, L, 1);
+  lua_setfield(L, -2, "source_traceback");
+  lua_pop(L, 1);
+}
+
 saros_future_t *saros__future_new(lua_State *L, saros_loop_t *loop) {
   saros_future_t *future = lua_newuserdatauv(L, sizeof *future, SAROS_UV_EXTRAS);
   saros__future_init(future, loop, SAROS_MARKER_FUTURE);
   saros__push_slot(L, loop->rt, SAROS_SLOT_FUTURE);
   lua_setmetatable(L, -2);
+  if (loop->debug) saros__future_trace(L, -1, future);
   return future;
 }
 

@@ -69,6 +69,9 @@ saros_future_t *saros__check_future(lua_State *L, int index);
 /* Fills in a new future of this loop. */
 void saros__future_init(saros_future_t *future, saros_loop_t *loop, saros_marker_t marker);
 
+/* In debug mode the future at `index`, which is new, remembers where it was created. */
+void saros__future_trace(lua_State *L, int index, saros_future_t *future);
+
 /* Makes a pending future and pushes it. */
 saros_future_t *saros__future_new(lua_State *L, saros_loop_t *loop);
 

@@ -21,10 +21,21 @@ typedef struct saros_gather {
 
 /* ---- results ---- */
 
+static int text_of(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
 /* Replaces a raised value that is no error object by an Error that carries it. */
 static void wrap_value(lua_State *L, saros_runtime_t *rt) {
   if (saros__is_error(L, rt, -1, SAROS_SLOT_ERROR)) return;
-  luaL_tolstring(L, -1, NULL);
+  lua_pushcfunction(L, text_of);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+    if (saros__is_error(L, rt, -1, SAROS_SLOT_INTERRUPT)) lua_error(L);
+    lua_pop(L, 1);
+    lua_pushfstring(L, "%s whose __tostring fails", luaL_typename(L, -1));
+  }
   saros__push_error(L, rt, "Error", "%s", lua_tostring(L, -1));
   lua_remove(L, -2);
   lua_insert(L, -2);
@@ -197,6 +208,10 @@ bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int m
   return requested;
 }
 
+void saros__gather_push_children(lua_State *L, int index) {
+  lua_getiuservalue(L, index, UV_CHILDREN);
+}
+
 /* ---- making one ---- */
 
 /* True for a table that is a list or options: not awaitable itself. */
@@ -286,6 +301,7 @@ static saros_gather_t *new_gather(lua_State *L, saros_loop_t *loop) {
   gather->return_exceptions = gather->cancel_requested = false;
   saros__push_slot(L, loop->rt, SAROS_SLOT_FUTURE);
   lua_setmetatable(L, -2);
+  if (loop->debug) saros__future_trace(L, -1, &gather->future);
   return gather;
 }
 

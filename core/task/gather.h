@@ -19,6 +19,9 @@
 /* gather:cancel(): cancels the children; true if one of them could be. */
 bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int message);
 
+/* Pushes the list of the children of the gather at `index`. */
+void saros__gather_push_children(lua_State *L, int index);
+
 /* Adds `gather` to the module table on top. */
 void saros__gather_functions(lua_State *L, saros_runtime_t *rt);
 

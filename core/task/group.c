@@ -105,18 +105,22 @@ static int group_new(lua_State *L) {
   return 1;
 }
 
-/* Lets the group at 1 wait for the child at 2. */
+/* Lets the group at 1 wait for the child at 2. One that was started eagerly may be done: the group hears of it in
+ * the next iteration all the same, as it could not cancel the parent, which is running, in the middle of its body. */
 static void add_child(lua_State *L, saros_group_t *group, saros_future_t *child) {
   if (group->count == 0) {
     lua_pushvalue(L, 1);
     saros__loop_anchor(L, group->loop, group);
   }
-  saros__future_add_waiter(L, 2, child, wake_group, group);
+  if (saros__future_done(child)) {
+    wake_group(L, group->loop, child, 2, group);
+  } else {
+    saros__future_add_waiter(L, 2, child, wake_group, group);
+  }
   group->count++;
 }
 
-/*** Makes a task that is a child of the group; private. One that is done already, as an eager task may be,
- * is none.
+/*** Makes a task that is a child of the group; private.
  * @function group.create_task
  * @param group
  * @tparam function fn
@@ -133,7 +137,7 @@ static int group_create_task(lua_State *L) {
     return saros__raise(L, group->loop->rt, "RuntimeError", "the task factory returned a %s, not a task",
                         luaL_typename(L, 2));
   }
-  if (!saros__future_done(child)) add_child(L, group, child);
+  add_child(L, group, child);
   return 1;
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "loop/errors.h"
-#include "task/task.h"
+#include "task/generator.h"
 
 /* C functions of Lua's library that their callees may yield through. */
 static bool is_transparent(const char *name) {
@@ -78,19 +78,21 @@ static bool push_library_name(lua_State *L, int function) {
   return found;
 }
 
-/* Pushes the name of the C function of this frame. */
-static void push_c_name(lua_State *L, lua_Debug *ar) {
-  lua_getinfo(L, "f", ar);
+/* Pushes the name of the C function of this frame of `of`. */
+static void push_c_name(lua_State *L, lua_State *of, lua_Debug *ar) {
+  lua_getinfo(of, "f", ar);
+  if (of != L) lua_xmove(of, L, 1);
   int function = lua_gettop(L);
   if (!push_library_name(L, function)) lua_pushstring(L, ar->name ? ar->name : "?");
   lua_remove(L, function);
 }
 
-/* Pushes the reason why L, a task's coroutine, cannot yield. */
-static void push_reason(lua_State *L) {
+/* Pushes onto L the reason why the coroutine `of` cannot yield. Its function at level 0 is the one that would; it
+ * can be a finalizer itself where that is a generator's. */
+static void push_reason(lua_State *L, lua_State *of) {
   lua_Debug ar;
-  for (int level = 1; lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "Sn", &ar);
+  for (int level = 0; lua_getstack(of, level, &ar); level++) {
+    lua_getinfo(of, "Sn", &ar);
     if (strcmp(ar.namewhat, "metamethod") == 0 && ar.name && strcmp(ar.name, "__gc") == 0) {
       lua_pushliteral(L, "inside a finalizer (__gc)");
       return;
@@ -99,9 +101,9 @@ static void push_reason(lua_State *L) {
       lua_pushliteral(L, "inside a debug hook");
       return;
     }
-    if (*ar.what != 'C') continue;
-    push_c_name(L, &ar);
-    if (lua_getstack(L, level + 1, &ar) && !is_transparent(lua_tostring(L, -1))) {
+    if (level == 0 || *ar.what != 'C') continue;
+    push_c_name(L, of, &ar);
+    if (lua_getstack(of, level + 1, &ar) && !is_transparent(lua_tostring(L, -1))) {
       lua_pushfstring(L, "across the C function '%s'", lua_tostring(L, -1));
       lua_remove(L, -2);
       return;
@@ -111,15 +113,35 @@ static void push_reason(lua_State *L) {
   lua_pushliteral(L, "inside a message handler");
 }
 
+/* A generator's body that is not linked to the task on whose behalf it runs: the coroutine, further out, that
+ * cannot yield. NULL if there is one in between that the program resumes itself. */
+static lua_State *find_culprit(lua_State *L, const saros_runtime_t *rt) {
+  const saros_generator_t *g = rt->generator;
+  while (g && g->co == L && !saros__task_runs_on(rt->current, L)) {
+    L = g->consumer;
+    g = g->caller;
+  }
+  return saros__task_runs_on(rt->current, L) ? L : NULL;
+}
+
+int saros__refuse_yield(lua_State *L, saros_runtime_t *rt) {
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  push_reason(L, L);
+  return saros__raise(L, rt, "RuntimeError", "cannot yield %s", lua_tostring(L, -1));
+}
+
 int saros__refuse_suspend(lua_State *L, saros_runtime_t *rt, const char *what) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   if (!rt->current) {
     lua_pushstring(L, rt->running ? "outside a task: a callback cannot suspend"
                                   : "outside a task: no running event loop");
-  } else if (rt->current->co != L) {
-    lua_pushliteral(L, "inside a coroutine that the program resumes itself");
   } else {
-    push_reason(L);
+    lua_State *culprit = find_culprit(L, rt);
+    if (culprit) {
+      push_reason(L, culprit);
+    } else {
+      lua_pushliteral(L, "inside a coroutine that the program resumes itself");
+    }
   }
   return saros__raise(L, rt, "RuntimeError", "cannot %s %s", what, lua_tostring(L, -1));
 }

@@ -3,6 +3,7 @@
 #include "loop/errors.h"
 #include "loop/context.h"
 #include "loop/interrupt.h"
+#include "task/generator.h"
 
 /* Something needs a loop, on whatever coroutine of the script: see script.h. */
 static saros_loop_t *adopt(lua_State *L, saros_runtime_t *rt) {
@@ -14,7 +15,7 @@ static saros_loop_t *adopt(lua_State *L, saros_runtime_t *rt) {
   saros_loop_t *loop = saros__check_open_loop(L, -1);
   saros__check_not_running(L, loop);
   int index = lua_gettop(L);
-  saros__task_adopt(L, loop, script);
+  saros__generators_adopt(L, rt, saros__task_adopt(L, loop, script));
   saros__store_slot(L, rt, SAROS_SLOT_SCRIPT);
   saros__loop_enter(L, loop, index);
   loop->iterating = true; /* the script counts as a callback of the first iteration */
@@ -113,6 +114,7 @@ static int run_script(lua_State *L) {
   int status = lua_resume(co, L, n + 1, &values);
   bool adopted = rt->script == NULL && rt->running;
   rt->script = NULL;
+  rt->script_generator = NULL;
   saros__interrupt_leave_script(rt);
   if (adopted) return run_adopted(L, rt, status, values);
   if (status == LUA_YIELD) {

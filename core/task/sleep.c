@@ -2,6 +2,7 @@
 
 #include "loop/errors.h"
 #include "loop/timers.h"
+#include "task/generator.h"
 
 /* ---- sleep(0): the task runs again in the next iteration ---- */
 
@@ -29,6 +30,13 @@ static void withdraw(saros_task_t *task, void *owner) {
   saros__timer_cancel(owner, task->timer);
 }
 
+bool saros__sleep_deadline(const saros_task_t *task, double *when) {
+  if (task->wait != SAROS_WAIT_INTERNAL || task->withdraw != withdraw) return false;
+  const saros_timer_t *timer = saros_timer_heap_find(&task->future.loop->timers, task->timer);
+  if (timer) *when = timer->when;
+  return timer != NULL;
+}
+
 /* With call_later or call_at overridden a sleep is what it is in CPython: a future, completed by a timer. */
 static int complete(lua_State *L) {
   saros_future_t *future = saros__check_future(L, 1);
@@ -42,7 +50,8 @@ static int slept_by_methods(lua_State *L, int status, lua_KContext context) {
   (void)context;
   int handle = lua_gettop(L) - 1;
   saros_task_t *task = saros__runtime(L)->current;
-  if (task && task->co == L && (task->must_cancel || task->wait == SAROS_WAIT_CANCELLED)) {
+  if (task && saros__task_runs_on(task, L) &&
+      (task->must_cancel || task->wait == SAROS_WAIT_CANCELLED)) {
     lua_getfield(L, handle, "cancel");
     lua_pushvalue(L, handle);
     lua_call(L, 1, 0);

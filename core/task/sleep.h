@@ -10,6 +10,9 @@
 
 #include "task/task.h"
 
+/* True if the task sleeps; then `when` is the end of it, by the loop's time. */
+bool saros__sleep_deadline(const saros_task_t *task, double *when);
+
 /* Adds `sleep` to the module table on top. */
 void saros__sleep_functions(lua_State *L, saros_runtime_t *rt);
 

@@ -1,6 +1,6 @@
 /* suspend.c: the one way in which a task suspends, and how it is woken. */
 #include "loop/errors.h"
-#include "task/task.h"
+#include "task/generator.h"
 
 /* A task whose loop closes may run its scopes but not wait; one that tries again and again is left. */
 enum { MAX_REFUSALS = 1000 };
@@ -8,9 +8,9 @@ enum { MAX_REFUSALS = 1000 };
 /* ---- suspending ---- */
 
 saros_task_t *saros__task_suspendable(lua_State *L, saros_runtime_t *rt, const char *what) {
-  if (!rt->running && rt->script == L) rt->adopt_script(L, rt);
+  if (!rt->running && saros__script_runs_on(rt, L)) rt->adopt_script(L, rt);
   saros_task_t *task = rt->current;
-  if (!task || task->co != L || !lua_isyieldable(L)) saros__refuse_suspend(L, rt, what);
+  if (!task || !saros__task_runs_on(task, L) || !lua_isyieldable(L)) saros__refuse_suspend(L, rt, what);
   if (rt->running->closing) {
     if (task->refusals++ >= MAX_REFUSALS) {
       task->suspended = true;
@@ -51,7 +51,7 @@ int saros__task_suspend(lua_State *L, saros_task_t *task, saros_withdraw_fn with
 /* The task that goes on in L; a program that resumed the coroutine itself gets an error instead. */
 static saros_task_t *resumed_task(lua_State *L, saros_runtime_t *rt) {
   saros_task_t *task = rt->current;
-  if (!task || task->co != L) {
+  if (!task || !saros__task_runs_on(task, L)) {
     saros__raise(L, rt, "RuntimeError", "the coroutine of a task can only be resumed by its loop");
   }
   return task;
@@ -77,10 +77,38 @@ void saros__task_resumed(lua_State *L, saros_runtime_t *rt) {
   if (!saros__task_goes_on(L, rt)) lua_error(L);
 }
 
-void saros__task_wake(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
-  if (task->wait != SAROS_WAIT_INTERNAL) return;
+static int schedule_protected(lua_State *L) {
+  saros_task_t *task = lua_touserdata(L, 1);
+  saros__task_schedule(L, task->future.loop, task);
+  return 0;
+}
+
+/* An overridden call_soon may be about to end the very same wait, so it is ended first; if it raises, the task
+ * waits still. */
+static void end_wait_by_method(lua_State *L, saros_task_t *task, enum saros_wait_state how) {
+  luaL_checkstack(L, 4, NULL);
+  saros__push_task(L, task); /* stays alive */
+  task->wait = how;
+  lua_pushcfunction(L, schedule_protected);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    if (task->wait == how) task->wait = SAROS_WAIT_INTERNAL;
+    lua_error(L);
+  }
+  lua_pop(L, 1);
+}
+
+void saros__task_end_wait(lua_State *L, saros_loop_t *loop, saros_task_t *task, enum saros_wait_state how) {
+  if (loop->overrides & SAROS_OVERRIDE_CALL_SOON) {
+    end_wait_by_method(L, task, how);
+    return;
+  }
   saros__task_schedule(L, loop, task);
-  if (task->wait == SAROS_WAIT_INTERNAL) task->wait = SAROS_WAIT_DONE;
+  task->wait = how;
+}
+
+void saros__task_wake(lua_State *L, saros_loop_t *loop, saros_task_t *task) {
+  if (task->wait == SAROS_WAIT_INTERNAL) saros__task_end_wait(L, loop, task, SAROS_WAIT_DONE);
 }
 
 /* ---- awaiting a future ---- */
@@ -143,7 +171,8 @@ static void cancel_awaited(lua_State *L, saros_task_t *task, saros_future_t *fut
 int saros__await(lua_State *L, saros_runtime_t *rt, int index, const char *what) {
   saros_future_t *future = lua_touserdata(L, index);
   saros_task_t *task = rt->current;
-  if (saros__future_done(future) && task && task->co == L && lua_isyieldable(L) && !rt->running->closing) {
+  if (saros__future_done(future) && task && saros__task_runs_on(task, L) && lua_isyieldable(L) &&
+      !rt->running->closing) {
     return saros__future_push_results(L, index, future); /* without suspending, as in CPython */
   }
   task = saros__task_suspendable(L, rt, what);

@@ -5,11 +5,12 @@
 #include "structures/hints.h"
 #include "task/context.h"
 #include "task/current.h"
+#include "task/generator.h"
 #include "task/pool.h"
 
 lua_State *saros__running_state(saros_loop_t *loop) {
   saros_task_t *task = loop->rt->current;
-  return task ? task->co : loop->L;
+  return task ? saros__task_innermost(task) : loop->L;
 }
 
 /* ---- the body: the function at the bottom of every task's coroutine ---- */
@@ -58,15 +59,6 @@ static void unlink_task(saros_task_pool_t *pool, saros_task_t *task) {
   pool->live--;
 }
 
-/* In debug mode a task remembers where it was created. */
-static void remember_creation(lua_State *L, int index, saros_task_t *task) {
-  index = lua_absindex(L, index);
-  saros__future_extras(L, index, &task->future);
-  saros__push_traceback(L, L, 1);
-  lua_setfield(L, -2, "source_traceback");
-  lua_pop(L, 1);
-}
-
 static void begin(saros_loop_t *loop, saros_task_t *task, lua_State *co, uint32_t slot) {
   task->co = co;
   task->slot = slot;
@@ -81,7 +73,7 @@ static saros_task_t *new_task(lua_State *L, saros_loop_t *loop) {
   saros__future_init(&task->future, loop, SAROS_MARKER_TASK);
   saros__push_slot(L, loop->rt, SAROS_SLOT_TASK);
   lua_setmetatable(L, -2);
-  if (loop->debug) remember_creation(L, -1, task);
+  if (loop->debug) saros__future_trace(L, -1, &task->future);
   return task;
 }
 
@@ -169,12 +161,28 @@ static void run_step(lua_State *L, saros_loop_t *loop, void *target, uintptr_t e
   saros__task_step(L, loop, target);
 }
 
-static void push_step_task(lua_State *L, const saros_entry_t *entry) {
-  if (entry->run == run_step && ((saros_task_t *)entry->target)->co) {
-    saros__push_task(L, entry->target);
+/* Where the task goes on; for one that has not begun, its function stands for a frame. */
+static void push_step_traceback(lua_State *L, saros_task_t *task) {
+  if (task->started) {
+    saros__push_traceback(L, task->co, 0);
+    return;
+  }
+  saros_place_t place;
+  saros__find_place(task, &place);
+  lua_pushfstring(L, place.line > 0 ? "\n\t%s:%d: in ?" : "", place.source, place.line);
+}
+
+static bool push_step_task(lua_State *L, const saros_entry_t *entry) {
+  saros_task_t *task = entry->target;
+  if (entry->run != run_step) return false;
+  if (task->co) {
+    saros__push_task(L, task);
+    push_step_traceback(L, task);
   } else {
     lua_pushnil(L);
+    lua_pushnil(L);
   }
+  return true;
 }
 
 /* What an overridden call_soon receives for a step: callable once, and its tostring names the task and the
@@ -238,6 +246,7 @@ void saros__task_schedule(lua_State *L, saros_loop_t *loop, saros_task_t *task) 
 static void retire(saros_task_t *task, bool reuse) {
   saros_loop_t *loop = task->future.loop;
   task->co = NULL;
+  task->generator = NULL;
   task->wait = SAROS_WAIT_NONE;
   unlink_task(&loop->tasks, task);
   saros__pool_give(loop, task->slot, reuse);
@@ -343,10 +352,11 @@ static void raise_at_yield(lua_State *L, lua_Debug *ar) {
 static void arm_yield(lua_State *L, saros_task_t *task) {
   saros_runtime_t *rt = task->future.loop->rt;
   saros__store_slot(L, rt, SAROS_SLOT_YIELD_ERROR);
-  rt->saved_hook = lua_gethook(task->co);
-  rt->saved_mask = lua_gethookmask(task->co);
-  rt->saved_count = lua_gethookcount(task->co);
-  lua_sethook(task->co, raise_at_yield, LUA_MASKRET | LUA_MASKCOUNT, 1);
+  lua_State *co = saros__task_innermost(task);
+  rt->saved_hook = lua_gethook(co);
+  rt->saved_mask = lua_gethookmask(co);
+  rt->saved_count = lua_gethookcount(co);
+  lua_sethook(co, raise_at_yield, LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 static void prepare_bare_yield(lua_State *L, saros_task_t *task) {

@@ -39,6 +39,7 @@ enum saros_wait_state {
 struct saros_task {
   saros_future_t future; /* first: a task is a future */
   lua_State *co;         /* NULL once it is done */
+  struct saros_generator *generator; /* the innermost whose body is its code now: see generator.h */
   saros_task_t *previous, *next; /* in order of creation */
   uint64_t number;       /* for the default name */
   uint32_t slot;         /* in the loop's pool */
@@ -124,6 +125,10 @@ void saros__task_schedule(lua_State *L, saros_loop_t *loop, saros_task_t *task);
  * on top of L and is popped. */
 void saros__task_end_cancelled(lua_State *L, saros_task_t *task);
 
+/* Ends an internal wait as `how` says, and schedules the step that follows. If this raises, the task still
+ * waits. */
+void saros__task_end_wait(lua_State *L, saros_loop_t *loop, saros_task_t *task, enum saros_wait_state how);
+
 /* Takes back what the task waits for, without waking it. */
 void saros__task_withdraw(saros_task_t *task);
 
@@ -157,8 +162,11 @@ void saros__push_place(lua_State *L, const saros_place_t *place);
 /* The task at `index`, or `bad argument`. */
 saros_task_t *saros__check_task(lua_State *L, int index);
 
-/* Raises the error that tells why nothing can suspend here; see suspend.c. */
+/* Raises the error that tells why nothing can suspend here; see refuse.c. */
 int saros__refuse_suspend(lua_State *L, saros_runtime_t *rt, const char *what);
+
+/* The same for a generator's body on L, which cannot yield a value. */
+int saros__refuse_yield(lua_State *L, saros_runtime_t *rt);
 
 void saros__task_open(lua_State *L, saros_runtime_t *rt);
 void saros__step_open(lua_State *L, saros_runtime_t *rt);

@@ -3,7 +3,7 @@
 #include "loop/errors.h"
 #include "loop/handle.h"
 #include "task/awaitable.h"
-#include "task/task.h"
+#include "task/generator.h"
 
 static const char *const state_names[] = {"pending", "cancelled", "finished", "failed"};
 
@@ -22,7 +22,16 @@ void saros__task_push_name(lua_State *L, int index, saros_task_t *task) {
   lua_pushfstring(L, "Task-%I", (LUAI_UACINT)task->number);
 }
 
-/* The innermost Lua function of the coroutine; for one that has not begun, its body. */
+/* The innermost Lua function on the coroutine. */
+static bool find_running(lua_State *co, lua_Debug *ar) {
+  for (int level = 0; lua_getstack(co, level, ar); level++) {
+    lua_getinfo(co, "Sl", ar);
+    if (ar->currentline > 0) return true;
+  }
+  return false;
+}
+
+/* The innermost Lua function of the task; for one that has not begun, its body. */
 static bool find_frame(saros_task_t *task, lua_Debug *ar) {
   lua_State *co = task->co;
   if (!co) return false;
@@ -33,11 +42,10 @@ static bool find_frame(saros_task_t *task, lua_Debug *ar) {
     ar->currentline = ar->linedefined;
     return ar->currentline > 0;
   }
-  for (int level = 0; lua_getstack(co, level, ar); level++) {
-    lua_getinfo(co, "Sl", ar);
-    if (ar->currentline > 0) return true;
+  for (const saros_generator_t *g = task->generator; g; g = g->outer) {
+    if (find_running(g->co, ar)) return true;
   }
-  return false;
+  return find_running(co, ar);
 }
 
 void saros__find_place(saros_task_t *task, saros_place_t *place) {
@@ -121,7 +129,7 @@ static void push_failure_traceback(lua_State *L, saros_task_t *task) {
 static int task_traceback(lua_State *L) {
   saros_task_t *task = saros__check_task(L, 1);
   if (task->co) {
-    saros__push_traceback(L, task->co, 0);
+    saros__push_task_traceback(L, task);
   } else {
     push_failure_traceback(L, task);
   }
@@ -138,7 +146,7 @@ static int task_print_stack(lua_State *L) {
   saros__task_push_name(L, 1, task);
   lua_pushfstring(L, "Task %s (%s)\n", lua_tostring(L, -1), state_names[task->future.state]);
   if (task->co) {
-    saros__push_traceback(L, task->co, 0);
+    saros__push_task_traceback(L, task);
   } else if (task->future.state == SAROS_FAILED) {
     lua_getiuservalue(L, 1, SAROS_UV_VALUE);
     luaL_tolstring(L, -1, NULL);

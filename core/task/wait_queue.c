@@ -1,11 +1,15 @@
 #include "task/wait_queue.h"
 
+#include <string.h>
+
 #include "loop/errors.h"
+#include "task/generator.h"
 #include "task/pool.h"
 
 #define MARKER_WAIT_QUEUE SAROS_MARKER('W', 'q')
+#define WAIT_FOR "wait for the "
 
-enum { INLINE_CAPACITY = 4, MAX_NAME = 24 };
+enum { INLINE_CAPACITY = 4, MAX_NAME = 24, NAME_AT = sizeof WAIT_FOR - 1 };
 enum { UV_RING = 1, UV_SIBLING };
 
 /* A task in the queue, in a way that stays valid when it is gone. */
@@ -25,7 +29,7 @@ typedef struct saros_wait_queue {
   saros_loop_t *loop;
   struct saros_wait_queue *sibling; /* whose loop is this one's as well, or NULL */
   saros_parked_t few[INLINE_CAPACITY];
-  char name[MAX_NAME]; /* of the primitive */
+  char wait_for[NAME_AT + MAX_NAME]; /* what the task does, for messages; the primitive's name at NAME_AT */
 } saros_wait_queue_t;
 
 static saros_wait_queue_t *check_queue(lua_State *L, int index) {
@@ -41,28 +45,16 @@ static saros_parked_t *place_of(const saros_wait_queue_t *queue, uint64_t number
   return &queue->ring[number & (queue->capacity - 1)];
 }
 
-/* Replaces the ring of the queue at 1, if it is full, by one that is twice as large. */
-static void make_room(lua_State *L, saros_wait_queue_t *queue) {
-  if (queue->next - queue->first < queue->capacity) return;
-  uint32_t capacity = queue->capacity * 2;
-  if (capacity > UINT32_MAX / 4) luaL_error(L, "too many tasks wait");
-  saros_parked_t *ring = lua_newuserdatauv(L, capacity * sizeof *ring, 0);
-  for (uint64_t number = queue->first; number < queue->next; number++) {
-    ring[number & (capacity - 1)] = *place_of(queue, number);
-  }
-  queue->ring = ring;
-  queue->capacity = capacity;
-  lua_setiuservalue(L, 1, UV_RING);
-}
-
 /* A cancelled task stays in its place until its turn. That this is what withdraws a wait tells what it is. */
 static void stay(saros_task_t *task, void *owner) {
   (void)task;
   (void)owner;
 }
 
+/* The coroutine that a program has closed does not wait any more. */
 static bool is_parked(const saros_wait_queue_t *queue, const saros_task_t *task) {
-  return task->wait >= SAROS_WAIT_INTERNAL && task->withdraw == stay && task->on.owner == queue;
+  return lua_status(task->co) == LUA_YIELD && task->wait >= SAROS_WAIT_INTERNAL &&
+         task->withdraw == stay && task->on.owner == queue;
 }
 
 /* The task of the entry with this number, or NULL if it has left, however it did. */
@@ -79,12 +71,41 @@ static void skip_gone(saros_wait_queue_t *queue) {
   if (queue->cursor < queue->first) queue->cursor = queue->first;
 }
 
+/* Moves the entries together that have not left; those who left from the middle leave holes. */
+static void close_holes(saros_wait_queue_t *queue) {
+  uint64_t end = queue->first, cursor = queue->cursor;
+  for (uint64_t number = queue->first; number < queue->next; number++) {
+    if (number == cursor) queue->cursor = end;
+    if (!find(queue, number)) continue;
+    *place_of(queue, end++) = *place_of(queue, number);
+  }
+  if (cursor == queue->next) queue->cursor = end;
+  queue->next = end;
+}
+
+/* Makes room for one more in the queue at 1. */
+static void make_room(lua_State *L, saros_wait_queue_t *queue) {
+  if (queue->next - queue->first < queue->capacity) return;
+  close_holes(queue);
+  if (queue->next - queue->first <= queue->capacity / 2) return;
+  uint32_t capacity = queue->capacity * 2;
+  if (capacity > UINT32_MAX / 4) luaL_error(L, "too many tasks wait");
+  saros_parked_t *ring = lua_newuserdatauv(L, capacity * sizeof *ring, 0);
+  for (uint64_t number = queue->first; number < queue->next; number++) {
+    ring[number & (capacity - 1)] = *place_of(queue, number);
+  }
+  queue->ring = ring;
+  queue->capacity = capacity;
+  lua_setiuservalue(L, 1, UV_RING);
+}
+
 /* ---- waiting ---- */
 
 const char *saros__wait_queue_name(const saros_task_t *task) {
   if (task->wait != SAROS_WAIT_INTERNAL || task->withdraw != stay) return NULL;
-  if (lua_status(task->co) != LUA_YIELD) return NULL; /* closed by the program: the queue may be gone */
-  return ((const saros_wait_queue_t *)task->on.owner)->name;
+  /* Closed by the program: the queue may be gone. */
+  if (lua_status(saros__task_innermost(task)) != LUA_YIELD) return NULL;
+  return ((const saros_wait_queue_t *)task->on.owner)->wait_for + NAME_AT;
 }
 
 static void bind_loop(lua_State *L, saros_wait_queue_t *queue, saros_loop_t *loop) {
@@ -96,17 +117,29 @@ static void bind_loop(lua_State *L, saros_wait_queue_t *queue, saros_loop_t *loo
   queue->loop = binding->loop;
   queue->loop_id = binding->loop_id;
   if (queue->loop_id != loop->id) {
-    saros__raise(L, loop->rt, "RuntimeError", "this %s is bound to a different event loop", queue->name);
+    saros__raise(L, loop->rt, "RuntimeError", "this %s is bound to a different event loop",
+                 queue->wait_for + NAME_AT);
   }
 }
 
-/* Stack: the queue. */
+/* Takes the task with this number out; its entry was `number` when it came, and may have moved towards the
+ * beginning since. */
+static void leave(saros_wait_queue_t *queue, uint64_t number, uint64_t task_number) {
+  if (number >= queue->next) number = queue->next - 1;
+  for (number++; number > queue->first; number--) {
+    saros_parked_t *place = place_of(queue, number - 1);
+    if (place->task_number != task_number) continue;
+    place->task_number = 0;
+    break;
+  }
+  skip_gone(queue);
+}
+
+/* Stack: the queue, the task's number. */
 static int parked(lua_State *L, int status, lua_KContext number) {
   (void)status;
   saros_runtime_t *rt = saros__runtime(L);
-  saros_wait_queue_t *queue = lua_touserdata(L, 1);
-  place_of(queue, (uint64_t)number)->task_number = 0;
-  skip_gone(queue);
+  leave(lua_touserdata(L, 1), (uint64_t)number, (uint64_t)lua_tointeger(L, 2));
   bool woken = rt->current && rt->current->wait == SAROS_WAIT_DONE;
   if (saros__task_goes_on(L, rt)) {
     lua_pushboolean(L, 1);
@@ -129,13 +162,14 @@ static int wait_queue_park(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_wait_queue_t *queue = check_queue(L, 1);
   lua_settop(L, 1);
-  saros_task_t *task = saros__task_suspendable(L, rt, queue->name);
+  saros_task_t *task = saros__task_suspendable(L, rt, queue->wait_for);
   bind_loop(L, queue, task->future.loop);
   make_room(L, queue);
   saros__task_settle(L, task);
   make_room(L, queue); /* an overridden call_soon may have used it */
   uint64_t number = queue->next++;
   *place_of(queue, number) = (saros_parked_t){task->number, task->slot};
+  lua_pushinteger(L, (lua_Integer)task->number);
   return saros__task_suspend_settled(L, task, stay, queue, (lua_KContext)number, parked);
 }
 
@@ -214,9 +248,12 @@ static int wait_queue_new(lua_State *L) {
   lua_settop(L, 2);
   saros_wait_queue_t *sibling = lua_isnil(L, 2) ? NULL : check_queue(L, 2);
   saros_wait_queue_t *queue = lua_newuserdatauv(L, sizeof *queue, UV_SIBLING);
-  *queue = (saros_wait_queue_t){
-      .marker = MARKER_WAIT_QUEUE, .capacity = INLINE_CAPACITY, .sibling = sibling, .ring = queue->few};
-  for (size_t i = 0; i < MAX_NAME - 1 && name[i]; i++) queue->name[i] = name[i];
+  *queue = (saros_wait_queue_t){.marker = MARKER_WAIT_QUEUE,
+                                .capacity = INLINE_CAPACITY,
+                                .sibling = sibling,
+                                .ring = queue->few,
+                                .wait_for = WAIT_FOR};
+  strncat(queue->wait_for, name, MAX_NAME - 1);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, 3, UV_SIBLING);
   return 1;

@@ -29,6 +29,7 @@ for name, kind in pairs(core.errors) do saros[name] = kind end
 local MODULES = {
   loop = "saros.loop",
   signal = "saros.signal",
+  testing = "saros.testing",
 }
 
 -- Names that are fields of a module.
@@ -48,12 +49,15 @@ local FIELDS = {
 
   Barrier = "saros.barrier",
   BoundedSemaphore = "saros.semaphore",
+  CircuitBreaker = "saros.circuit_breaker",
   Condition = "saros.condition",
   Event = "saros.event",
   LifoQueue = "saros.queue",
   Lock = "saros.lock",
+  LoopMonitor = "saros.loop_monitor",
   PriorityQueue = "saros.queue",
   Queue = "saros.queue",
+  RateLimiter = "saros.rate_limiter",
   Semaphore = "saros.semaphore",
 
   ALL_COMPLETED = "saros.wait",
@@ -61,12 +65,15 @@ local FIELDS = {
   FIRST_EXCEPTION = "saros.wait",
   TaskGroup = "saros.task_group",
   as_completed = "saros.as_completed",
+  generator = "saros.generator",
+  map = "saros.map",
   pcall = "saros.pcall",
   shield = "saros.shield",
   wait = "saros.wait",
   xpcall = "saros.pcall",
 
   periodic = "saros.periodic",
+  print_tasks = "saros.print_tasks",
   timeout = "saros.timeout",
   timeout_at = "saros.timeout",
   wait_for = "saros.wait_for",

@@ -16,11 +16,26 @@ local saros = require "saros"
 local EventLoop = saros.EventLoop
 local get_event_loop = saros.get_event_loop
 
+-- A program that has loops as well is soon written with a colon in the wrong place.
+local function refuse_colon(name)
+  error(("the functions of saros.loop are called with a dot: loop.%s(...)"):format(name), 3)
+end
+
+-- From source, so that messages have the method's name and count its arguments; without lines, so that none of these
+-- is taken for the program's.
+local FORWARD = [[
+local get_event_loop, module, refuse_colon = ...
+return function(...)
+  if (...) == module then refuse_colon("%s") end
+  return get_event_loop():%s(...)
+end
+]]
+
+local module = {}
+
 local function forward_to(name)
-  return function(...)
-    local loop = get_event_loop()
-    return loop[name](loop, ...)
-  end
+  local make = load(FORWARD:format(name, name), "=saros.loop")
+  return load(string.dump(make, true))(get_event_loop, module, refuse_colon)
 end
 
 -- What is no method of every loop must not be remembered: the next loop may differ.
@@ -28,12 +43,15 @@ local function find_in_current(name)
   local ok, loop = pcall(get_event_loop)
   if not ok then return nil end
   local value = loop[name]
-  if type(value) == "function" then return forward_to(name) end
-  return value
+  if type(value) ~= "function" then return value end
+  return function(...)
+    local current = get_event_loop()
+    return current[name](current, ...)
+  end
 end
 
-return setmetatable({}, {
-  __index = function(module, name)
+return setmetatable(module, {
+  __index = function(_, name)
     if type(EventLoop[name]) ~= "function" then return find_in_current(name) end
     local forward = forward_to(name)
     rawset(module, name, forward)

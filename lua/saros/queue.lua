@@ -190,7 +190,8 @@ end
 
 --- A queue that gives the smallest item first: `saros.PriorityQueue(maxsize)`. Items are numbers,
 -- strings, objects with `__lt`, or lists such as `{priority, item}`, which are compared entry by
--- entry as Python's tuples are. Mirrors `asyncio.PriorityQueue`.
+-- entry as Python's tuples are; not nil. What `put` cannot compare raises, and leaves the queue as it was.
+-- Mirrors `asyncio.PriorityQueue`.
 -- @type PriorityQueue
 local PriorityQueue = Queue:extend("PriorityQueue")
 
@@ -199,6 +200,7 @@ function PriorityQueue:_init()
 end
 
 function PriorityQueue:_put(item)
+  if item == nil then check.fail(1, "put", "item to compare", item) end
   heap.push(self.stored, item)
 end
 

@@ -6,6 +6,7 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
+local close_generators = require "saros.generator".close_all
 local policy = require "saros.policy"
 
 local errors = core.errors
@@ -65,7 +66,7 @@ local function shut_down(loop)
   -- asyncio ends with two coroutines, for its asynchronous generators and for the
   -- default executor. Callbacks that are still chained when main returns can count the
   -- iterations that these two take, so both are here even when they have nothing to do.
-  loop:run_until_complete(do_nothing)
+  loop:run_until_complete(close_generators, loop)
   loop:run_until_complete(loop.shutdown_default_executor or do_nothing, loop)
 end
 

@@ -36,6 +36,7 @@ function shield.shield(awaitable, ...)
   if inner:done() then return inner end
   local outer = inner:get_loop():create_future()
   local function on_inner_done() copy_outcome(inner, outer) end
+  core.note_shielded(outer, {inner})
   inner:add_done_callback(on_inner_done)
   outer:add_done_callback(function()
     if not inner:done() then inner:remove_done_callback(on_inner_done) end

@@ -15,7 +15,7 @@ local check = require "saros.check"
 local Class = require "saros.class"
 
 local errors = core.errors
-local group, has_failed, is_error = core.group, core.has_failed, core.is_error
+local group, is_error = core.group, core.is_error
 local park, wake = core.wait_queue.park, core.wait_queue.wake
 local RuntimeError = errors.RuntimeError
 
@@ -76,10 +76,7 @@ function TaskGroup:create_task(fn, ...)
     error(RuntimeError("the TaskGroup is finished"))
   end
   if self.aborting then error(RuntimeError("the TaskGroup is shutting down")) end
-  local task = group.create_task(self.children, fn, ...)
-  -- An eager task may have failed already.
-  if has_failed(task) then note_failure(self, task, task:exception()) end
-  return task
+  return group.create_task(self.children, fn, ...)
 end
 
 -- Waits until no task is left, however often the parent is cancelled; returns the first of these
@@ -101,6 +98,11 @@ local function describe(failure)
   return ok and text or check.type_name(failure)
 end
 
+-- For print_tasks.
+function TaskGroup:__awaited()
+  return group.children(self.children)
+end
+
 local function make_group(list)
   local texts = {}
   for i, failure in ipairs(list) do texts[i] = describe(failure) end
@@ -116,11 +118,14 @@ function TaskGroup:__close(failure)
   if self.base_error == nil and is_base_error(failure) then self.base_error = failure end
   local is_cancellation = is_error(failure, errors.CancelledError)
   local cancellation = is_cancellation and failure or nil
-  if self.parent_cancel_requested and self.parent:uncancel() <= self.parent_cancelling then
+  local is_taken_back = self.parent_cancel_requested
+  if is_taken_back and self.parent:uncancel() <= self.parent_cancelling then
     cancellation = nil -- it was the group's own
   end
   if failure ~= nil and not self.aborting then abort(self) end
   cancellation = wait_for_tasks(self) or cancellation
+  -- A task that failed while the parent waited here has cancelled it, too.
+  if self.parent_cancel_requested and not is_taken_back then self.parent:uncancel() end
   if self.base_error ~= nil then error(self.base_error, 0) end
   local list = self.errors
   if cancellation and #list == 0 then error(cancellation, 0) end

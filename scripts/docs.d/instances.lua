@@ -76,6 +76,11 @@ function instances.ExceptionGroup()
   end)
 end
 
+-- A spec cannot run inside of a loop, so this one is made by hand.
+function instances.LeftoverError()
+  return saros.testing.LeftoverError {message = "1 task is still pending", leftovers = {tasks = {"Task-1"}}}
+end
+
 function instances.Barrier() return saros.Barrier(1) end
 
 return instances

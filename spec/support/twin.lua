@@ -17,7 +17,9 @@ local twin = { saros = saros, untimed = false }
 local iteration = 0
 
 local function show(value)
-  if saros.is_error(value) then
+  if saros.is_error(value, saros.ExceptionGroup) then
+    return value.name .. show(value.errors)
+  elseif saros.is_error(value) then
     return value.name
   elseif math.type(value) == "float" then
     return string.format("%.6g", value)
@@ -83,7 +85,8 @@ function twin.finish(ok, ...)
   return ...
 end
 
-local function on_error(_, context)
+--- Traces what reached the exception handler, and which fields came along.
+function twin.on_error(_, context)
   local fields = {}
   for _, key in ipairs { "task", "future", "handle" } do
     if context[key] ~= nil then fields[#fields + 1] = key end
@@ -126,7 +129,7 @@ function twin.new_loop()
   loop:set_debug(os.getenv("SAROS_TWIN") == "debug")
   -- A pause of the machine is no part of the trace.
   loop.slow_callback_duration = math.huge
-  loop:set_exception_handler(on_error)
+  loop:set_exception_handler(twin.on_error)
   loop.counting = loop:call_soon(count, loop)
   return loop
 end

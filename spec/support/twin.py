@@ -10,6 +10,9 @@ its path.
 """
 
 import asyncio
+import contextlib
+import gc
+import io
 import runpy
 import sys
 import traceback
@@ -23,6 +26,8 @@ def show(value):
         return "nil"
     if value is True or value is False:
         return "true" if value else "false"
+    if isinstance(value, BaseExceptionGroup):
+        return type(value).__name__ + show(value.exceptions)
     if isinstance(value, BaseException):
         return type(value).__name__
     if isinstance(value, float):
@@ -225,6 +230,8 @@ def _run_files(paths):
     global _iteration
     # A twin imports this module by its name; it must be the very same one.
     sys.modules["twin"] = sys.modules["__main__"]
+    # What one twin leaves in cycles must not be reported in the middle of the next one.
+    gc.disable()
     for path in paths:
         print("=== " + path, flush=True)
         _iteration = 0
@@ -232,6 +239,8 @@ def _run_files(paths):
             runpy.run_path(path, run_name="__main__")
         except BaseException:
             print(traceback.format_exc())
+        with contextlib.redirect_stdout(io.StringIO()):
+            gc.collect()
         sys.stdout.flush()
 
 

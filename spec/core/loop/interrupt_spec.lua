@@ -231,4 +231,46 @@ describe("core.loop.interrupt", function()
     assert.equal("exit 1", outcome)
     assert.matches("KeyboardInterrupt", errors)
   end)
+
+  it("raises the first in a named task that computes, and calls the function while others do", function()
+    local named = [[
+      local core = require "saros.core"
+      local loop = saros.new_event_loop()
+      local function compute()
+        print("ready")
+        local began = os.clock()
+        while os.clock() < began + 0.3 do end
+        print("computed")
+      end
+      local computing, waiting = loop:create_task(compute), loop:create_task(saros.sleep, 3600)
+      core.set_interrupt_handler(loop, function() print("the function") loop:stop() end, %s)
+      local ok, failure = pcall(loop.run_forever, loop)
+      print(ok, saros.is_error(failure, saros.KeyboardInterrupt))
+    ]]
+    local outcome, output = interrupt(named:format("computing"), "ready")
+    assert.equal("ready\nfalse\ttrue\n", output)
+    assert.equal("exit 0", outcome)
+    outcome, output = interrupt(named:format("waiting"), "ready")
+    assert.equal("ready\ncomputed\nthe function\ntrue\tfalse\n", output)
+    assert.equal("exit 0", outcome)
+  end)
+
+  it("takes the next as the first after the function was set again", function()
+    local outcome, output = interrupt([[
+      local core = require "saros.core"
+      local loop = saros.new_event_loop()
+      local count = 0
+      local function on_interrupt()
+        count = count + 1
+        print("time " .. count)
+        if count == 3 then loop:stop() end
+        core.set_interrupt_handler(loop, on_interrupt)
+      end
+      core.set_interrupt_handler(loop, on_interrupt)
+      loop:call_soon(print, "ready")
+      loop:run_forever()
+    ]], "ready", "time 1", "time 2")
+    assert.equal("ready\ntime 1\ntime 2\ntime 3\n", output)
+    assert.equal("exit 0", outcome)
+  end)
 end)

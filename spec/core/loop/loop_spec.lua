@@ -248,14 +248,59 @@ describe("core.loop.loop", function()
       end)
       loop:run()
       local stats = loop:stats()
-      assert.is_true(stats.idle > 0)
+      assert.is_true(stats.idle > 0.003)
       assert.is_true(stats.busy >= 0.002)
-      local late = 0
       for i, bucket in ipairs(stats.lag) do
-        late = late + bucket.count
-        assert.is_true(i == 1 or bucket.le > stats.lag[i - 1].le)
+        local before = stats.lag[i - 1]
+        assert.is_true(i == 1 or bucket.le > before.le and bucket.count >= before.count)
       end
-      assert.equal(1, late)
+      assert.same({le = math.huge, count = 1}, stats.lag[#stats.lag])
+    end)
+
+    it("counts no time as busy or idle while the loop does not run", function()
+      loop:call_soon(function() end)
+      loop:run_once()
+      local before = loop:stats()
+      saros.run(saros.sleep, 0.01)
+      local after = loop:stats()
+      assert.equal(before.busy, after.busy)
+      assert.equal(before.idle, after.idle)
+    end)
+
+    it("can be asked for while the loop runs, and when it is closed", function()
+      local inside
+      loop:call_soon(function()
+        local begin = loop:time()
+        while loop:time() < begin + 0.002 do end
+        inside = loop:stats()
+      end)
+      loop:run()
+      assert.is_true(inside.busy >= 0.002)
+      assert.equal(1, inside.callbacks)
+      loop:close()
+      assert.equal(1, loop:stats().callbacks)
+    end)
+
+    it("counts delays up to a bound by the loop's own clock", function()
+      local now = 100.0
+      function loop.time() return now end
+      -- Fires a timer that is late by so many seconds, and another one that counts with it.
+      local function fire(late)
+        loop:call_later(1, function() end)
+        loop:call_later(1 + late / 2, function() end)
+        now = now + 1 + late
+        loop:run_once()
+      end
+      fire(0)
+      fire(0.0005)
+      fire(0.5)
+      fire(0.5)
+      fire(3600)
+      local counts = {}
+      for i, bucket in ipairs(loop:stats().lag) do counts[i] = {bucket.le, bucket.count} end
+      assert.same({
+        {0.0001, 1}, {0.001, 2}, {0.01, 2}, {0.1, 2}, {1.0, 4}, {10.0, 4}, {math.huge, 5},
+      }, counts)
     end)
   end)
 end)

@@ -881,4 +881,23 @@ describe("core.task.task", function()
     raises(saros.CancelledError, loop.run_until_complete, loop, task)
     assert.equal(0, loop:stats().tasks)
   end)
+
+  it("can be cancelled when tasks await each other in a circle, which used to hang", function()
+    local tasks, ended = {}, {}
+    for i = 1, 3 do
+      tasks[i] = loop:create_task(function()
+        local ok, failure = pcall(function() return tasks[i % 3 + 1]:await() end)
+        ended[#ended + 1] = ("%d %s %s"):format(i, ok, failure)
+        error(failure, 0)
+      end)
+    end
+    loop:run_once()
+    assert.is_true(tasks[1]:cancel("enough"))
+    loop:run()
+    table.sort(ended)
+    assert.same({
+      "1 false CancelledError: enough", "2 false CancelledError: enough", "3 false CancelledError: enough",
+    }, ended)
+    for i = 1, 3 do assert.is_true(tasks[i]:cancelled()) end
+  end)
 end)

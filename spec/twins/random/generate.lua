@@ -4,17 +4,42 @@
 -- lines; a block reaches to its `end`:
 --
 --   program 17 timed       its seed; an untimed one sets no timer and runs on the loop as it comes
+--   lock l0                something to use, with its words if it takes any
 --   task t0                the operations of task t0, which start when something spawns it
 --   callback c0            the operations of callback c0, none of which waits
 --   main                   what the program starts with, in a callback
 --   at 12                  operations of a callback in iteration 12
 --
--- A task awaits tasks of a higher number alone, directly or through a gather: awaits that form a
--- circle would never end, and cancelling them would neither.
+-- The operations are those of vocabulary.lua.
+--
+-- A task awaits tasks of a higher number alone, directly or through a gather, a shield or a group:
+-- awaits that form a circle would never end, and cancelling them would neither.
+
+local vocabulary = require "spec.twins.random.vocabulary"
 
 local generate = {}
 
+-- How names of what is declared begin.
+local PREFIXES = {
+  task = "t", future = "f", callback = "c", event = "e", queue = "q", lock = "l", condition = "k",
+  semaphore = "s", barrier = "b", variable = "x",
+}
+
+-- Beside the basics, in percent of the programs.
+local FAMILIES = {
+  { "events", 40 }, { "queues", 30 }, { "gathers", 40 }, { "shields", 30 }, { "waits", 30 },
+  { "groups", 40 }, { "locks", 25 }, { "semaphores", 20 }, { "conditions", 25 }, { "barriers", 15 },
+  { "contexts", 25 },
+}
+
+-- The most that a program has of them.
+local HELPERS = 12
+
+-- What tasks wait for, beside futures and groups.
+local WAITED = { "event", "queue", "lock", "condition", "semaphore", "barrier" }
+
 local state
+local draw = {}
 
 local function below(n)
   return math.random(0, n - 1)
@@ -28,164 +53,177 @@ local function pick(list)
   return list[math.random(#list)]
 end
 
-local function emit(...)
+function draw.emit(...)
   state.lines[#state.lines + 1] = ("  "):rep(state.depth) .. table.concat({ ... }, " ")
 end
 
-local function fresh(prefix)
+local emit = draw.emit
+
+function draw.fresh(prefix)
   local number = state.count[prefix] or 0
   state.count[prefix] = number + 1
   return prefix .. number
 end
 
-local function future() return "f" .. below(state.futures) end
-local function callback() return "c" .. below(state.callbacks) end
-local function event() return "e" .. below(state.events) end
-local function queue() return "q" .. below(state.queues) end
-local function any_task() return "t" .. below(state.tasks) end
-
--- A task above the one whose operations are being made, or nil for the last one.
-local function task_above()
-  local first = state.level + 1
-  if first >= state.tasks then return nil end
-  return "t" .. math.random(first, state.tasks - 1)
+-- A name that `fresh` has given before, if it has given any.
+function draw.earlier(prefix)
+  local count = state.count[prefix]
+  return count and prefix .. below(count)
 end
 
--- Something that the task of this level may await.
-local function awaitable()
-  local gathers = {}
-  for _, name in ipairs(state.gathers) do
-    if state.gather_level[name] > state.level then gathers[#gathers + 1] = name end
-  end
-  if #gathers > 0 and chance(35) then return pick(gathers) end
-  return chance(50) and task_above() or future()
+function draw.one(kind)
+  return PREFIXES[kind] .. below(state.number[kind])
 end
 
--- Anything that has states, for operations that do not wait.
-local function reference()
-  if #state.gathers > 0 and chance(20) then return pick(state.gathers) end
-  return chance(60) and any_task() or future()
+-- Distinct, and not in rising order: a priority queue has something to sort.
+function draw.value()
+  return draw.fresh(pick { "A", "B", "C", "D", "E" })
 end
 
-local function level_of(name)
-  if state.gather_level[name] then return state.gather_level[name] end
-  return name:match("^t(%d+)$") and tonumber(name:sub(2)) or math.huge
-end
-
-local function delay()
+function draw.delay()
   if chance(15) then return pick { "0", "-1" } end
   return tostring(math.random(1, 9))
 end
 
-local quick = {}
-
-function quick.spawn() emit("spawn", any_task()) end
-function quick.cancel() emit("cancel", reference()) end
-function quick.result() emit("result", future(), fresh("v")) end
-function quick.fail() emit("fail", future(), fresh("v")) end
-function quick.state() emit("state", reference()) end
-function quick.callback() emit("callback", reference(), callback()) end
-function quick.remove() emit("remove", reference(), callback()) end
-function quick.soon() emit("soon", fresh("h"), callback()) end
-function quick.set() emit("set", event()) end
-function quick.clear() emit("clear", event()) end
-function quick.put_nowait() emit("put_nowait", queue(), fresh("v")) end
-function quick.get_nowait() emit("get_nowait", queue()) end
-function quick.counts() emit("counts", any_task()) end
-function quick.stop() emit("stop") end
-
-function quick.drop()
-  if state.count.h then emit("drop", "h" .. below(state.count.h)) end
+function draw.is_callback()
+  return state.level < 0
 end
 
-function quick.later()
-  if state.timed then emit("later", fresh("h"), delay(), callback()) end
+function draw.is_deep()
+  return state.depth > 3
 end
 
-function quick.gather()
-  local name, level, children = fresh("g"), math.huge, {}
-  for i = 1, below(5) do
-    children[i] = awaitable()
-    level = math.min(level, level_of(children[i]))
+local function task_above(level)
+  local first = level + 1
+  if first >= state.number.task then return nil end
+  return "t" .. math.random(first, state.number.task - 1)
+end
+
+-- A task above the one whose operations are being made, or nil for the last one.
+function draw.task_above()
+  return task_above(state.level)
+end
+
+-- Something that the task of this level may await.
+function draw.awaitable()
+  local derived = {}
+  for _, name in ipairs(state.derived) do
+    if state.levels[name] > state.level then derived[#derived + 1] = name end
   end
-  emit("gather", name, pick { "keep", "raise" }, table.unpack(children))
-  state.gathers[#state.gathers + 1] = name
-  state.gather_level[name] = level
+  if #derived > 0 and chance(35) then return pick(derived) end
+  return chance(50) and draw.task_above() or draw.one "future"
 end
 
-local slow = {}
-local operations
-
-function slow.sleep() emit("sleep", state.timed and delay() or "0") end
-function slow.yield() emit("sleep", "0") end
-function slow.await() emit("await", awaitable()) end
-function slow.wait_for() emit("wait_for", awaitable(), state.timed and delay() or "0") end
-function slow.wait() emit("wait", event()) end
-function slow.put() emit("put", queue(), fresh("v")) end
-function slow.get() emit("get", queue()) end
-function slow.await_self() emit("await_self") end
-function slow.cancel_self() emit("cancel_self") end
-function slow.uncancel() emit("uncancel") end
-
-function slow.timeout()
-  if state.depth > 3 then return end
-  emit("timeout", state.timed and delay() or pick { "0", "none" })
-  operations(math.random(1, 3), slow)
-  emit("end")
+local function any_task()
+  return chance(30) and draw.earlier "w" or draw.one "task"
 end
 
-function slow.try()
-  if state.depth > 3 then return end
-  emit("try", pick { "any", "cancel", "reraise", "finally" })
-  operations(math.random(1, 3), slow)
-  emit("except")
-  operations(math.random(0, 2), slow)
-  emit("end")
+-- Anything that has states, for operations that do not wait.
+function draw.reference()
+  if #state.derived > 0 and chance(20) then return pick(state.derived) end
+  return chance(60) and any_task() or draw.one "future"
 end
 
--- What makes a program interesting comes often, what ends or blurs it seldom.
-local WEIGHTS = {
-  spawn = 2, cancel = 6, result = 4, fail = 2, state = 1, callback = 3, remove = 1, soon = 2,
-  later = 2, drop = 1, set = 3, clear = 1, put_nowait = 3, get_nowait = 1, counts = 1, stop = 1,
-  gather = 5, sleep = 8, yield = 8, await = 18, wait_for = 5, wait = 4, put = 4, get = 4,
-  await_self = 1, cancel_self = 2, uncancel = 1, timeout = 6, try = 24,
-}
+function draw.anything()
+  if #state.groups > 0 and chance(30) then return pick(state.groups) end
+  return chance(50) and draw.reference() or draw.one(pick(WAITED))
+end
 
-local function draw(...)
+-- A task of a few operations that no other task awaits. When there are enough, one of them again.
+function draw.helper()
+  return state.count.w == HELPERS and draw.earlier "w" or draw.fresh "w"
+end
+
+local function level_of(name)
+  return state.levels[name] or name:match("^t(%d+)$") and tonumber(name:sub(2)) or math.huge
+end
+
+-- The name of a new future that is done when others are.
+function draw.derived(prefix, others)
+  local name, level = draw.fresh(prefix), math.huge
+  for _, other in ipairs(others) do level = math.min(level, level_of(other)) end
+  state.derived[#state.derived + 1] = name
+  state.levels[name] = level
+  return name
+end
+
+-- The name of a new task group of the task whose operations are being made.
+function draw.group()
+  local name = draw.fresh "n"
+  state.groups[#state.groups + 1] = name
+  state.levels[name] = state.level
+  return name
+end
+
+-- A group, mostly the latest, and a task that may be in it.
+function draw.group_of_child()
+  if #state.groups == 0 then return nil end
+  local group = chance(70) and state.groups[#state.groups] or pick(state.groups)
+  return group, task_above(state.levels[group])
+end
+
+-- The operations that the program knows, and the shares of their draws.
+local function known(...)
   local names, total = {}, 0
   for _, set in ipairs { ... } do
     for name in pairs(set) do
-      names[#names + 1] = name
-      total = total + WEIGHTS[name]
+      if state.families[vocabulary.family[name]] then
+        names[#names + 1] = name
+        total = total + vocabulary.weight[name]
+      end
     end
   end
   -- The order in which pairs goes is not the same in every process.
   table.sort(names)
-  local ticket = math.random(total)
-  for _, name in ipairs(names) do
-    ticket = ticket - WEIGHTS[name]
-    if ticket <= 0 then return quick[name] or slow[name] end
+  return { names = names, total = total }
+end
+
+local function draw_operation(from)
+  local ticket = math.random(from.total)
+  for _, name in ipairs(from.names) do
+    ticket = ticket - vocabulary.weight[name]
+    if ticket <= 0 then return vocabulary.quick[name] or vocabulary.slow[name] end
   end
 end
 
-function operations(count, with)
+local function operations(count, from, often)
   state.depth = state.depth + 1
-  for _ = 1, count do draw(quick, with)() end
+  for _ = 1, count do
+    local named = often and #often > 0 and chance(50) and pick(often)
+    local write = named and (vocabulary.quick[named] or vocabulary.slow[named]) or draw_operation(from)
+    write(draw)
+  end
   state.depth = state.depth - 1
+end
+
+function draw.block(count, ...)
+  operations(count, state.all, { ... })
+end
+
+-- A block of operations that holds something named.
+function draw.hold(kind, write)
+  local name = draw.one(kind)
+  -- Who holds it already would wait for itself, till the end of the program.
+  if state.held[name] and chance(80) then return end
+  state.held[name] = true
+  emit("hold", name)
+  write(name)
+  emit("end")
+  state.held[name] = nil
 end
 
 local function last_words()
   state.depth = state.depth + 1
   if chance(20) then
-    emit("raise", fresh("v"))
+    emit("raise", draw.fresh "v")
   elseif chance(50) then
-    emit("return", fresh("v"))
+    emit("return", draw.fresh "v")
   end
   state.depth = state.depth - 1
 end
 
 local function block(kind, name, level, body)
-  state.level = level
+  state.level, state.held = level, {}
   emit(kind, name)
   body()
   emit("end")
@@ -193,16 +231,27 @@ end
 
 local function task(number)
   block("task", "t" .. number, number, function()
-    operations(math.random(2, 8), slow)
+    operations(math.random(2, 8), state.all)
     last_words()
   end)
 end
 
-local function main()
-  for number = 0, state.tasks - 1 do
-    if chance(75) then emit("  spawn", "t" .. number) end
+-- They come last, because every operation may make one, theirs too.
+local function helpers()
+  local number = 0
+  while number < (state.count.w or 0) do
+    block("task", "w" .. number, math.huge, function() operations(math.random(1, 3), state.all, state.special) end)
+    number = number + 1
   end
-  operations(math.random(0, 2), {})
+end
+
+local function main()
+  -- The others are left to groups.
+  local share = state.families.groups and 50 or 75
+  for number = 0, state.number.task - 1 do
+    if number == 0 or chance(share) then emit("  spawn", "t" .. number) end
+  end
+  operations(math.random(0, 2), state.quick)
 end
 
 -- Keeps a program going whose tasks all wait.
@@ -211,34 +260,73 @@ local function agenda()
   while true do
     iteration = iteration + math.random(1, 5)
     if iteration >= 40 then return end
-    block("at", tostring(iteration), -1, function() operations(math.random(1, 2), {}) end)
+    block("at", tostring(iteration), -1, function() operations(math.random(1, 2), state.quick) end)
   end
+end
+
+-- The words that go with a declaration.
+local WORDS = {
+  queue = function() return below(3) .. " " .. pick { "Queue", "PriorityQueue", "LifoQueue" } end,
+  condition = function() return chance(30) and draw.one "lock" or "own" end,
+  semaphore = function() return below(3) .. " " .. pick { "Semaphore", "BoundedSemaphore" } end,
+  barrier = function() return math.random(1, 3) end,
+  variable = function() return pick { "default", "bare" } end,
+}
+
+local DECLARED = { "future", "event", "queue", "lock", "condition", "semaphore", "barrier", "variable" }
+
+local function declare()
+  for _, kind in ipairs(DECLARED) do
+    for number = 0, state.number[kind] - 1 do
+      local words = WORDS[kind]
+      emit(kind, PREFIXES[kind] .. number, words and words())
+    end
+  end
+end
+
+local function draw_families()
+  local families = { basics = true }
+  for _, family in ipairs(FAMILIES) do families[family[1]] = chance(family[2]) end
+  return families
 end
 
 --- The text of one program.
 -- @tparam integer seed makes it what it is
 function generate.program(seed)
   math.randomseed(seed)
+  local families = draw_families()
   state = {
-    lines = {}, depth = 0, count = {}, gathers = {}, gather_level = {}, level = -1,
-    timed = chance(65),
-    tasks = math.random(2, 7), futures = math.random(1, 4), callbacks = math.random(1, 3),
-    events = math.random(1, 2), queues = math.random(1, 2),
+    lines = {}, depth = 0, count = {}, derived = {}, groups = {}, levels = {}, level = -1,
+    families = families,
+    number = {
+      -- A group needs tasks that nothing else has spawned.
+      task = math.random(2, families.groups and 11 or 7), future = math.random(1, 6), callback = math.random(1, 3),
+      event = math.random(1, 2), queue = math.random(1, 2), lock = math.random(1, 2),
+      condition = chance(30) and 2 or 1, semaphore = math.random(1, 2), barrier = 1,
+      variable = families.contexts and math.random(1, 2) or 0,
+    },
   }
-  emit("program", seed, state.timed and "timed" or "untimed")
-  for number = 0, state.futures - 1 do emit("future", "f" .. number) end
-  for number = 0, state.events - 1 do emit("event", "e" .. number) end
-  for number = 0, state.queues - 1 do emit("queue", "q" .. number, below(3)) end
+  draw.timed = chance(65)
+  state.quick = known(vocabulary.quick)
+  state.all = known(vocabulary.quick, vocabulary.slow)
+  -- What the program is about: that which is not in every program.
+  state.special = {}
+  for _, name in ipairs(state.all.names) do
+    if vocabulary.family[name] ~= "basics" then table.insert(state.special, name) end
+  end
+  emit("program", seed, draw.timed and "timed" or "untimed")
+  declare()
   block("main", "main", -1, main)
-  -- From the last task to the first, so that each finds the gathers that it may await.
-  for number = state.tasks - 1, 0, -1 do task(number) end
-  for number = 0, state.callbacks - 1 do
+  -- From the last task to the first, so that each finds the futures that it may await.
+  for number = state.number.task - 1, 0, -1 do task(number) end
+  for number = 0, state.number.callback - 1 do
     block("callback", "c" .. number, -1, function()
-      operations(math.random(0, 3), {})
-      if chance(15) then emit("  raise", fresh("v")) end
+      operations(math.random(0, 3), state.quick)
+      if chance(15) then emit("  raise", draw.fresh "v") end
     end)
   end
   agenda()
+  helpers()
   emit("run")
   return table.concat(state.lines, "\n")
 end
