@@ -25,7 +25,8 @@ void saros__interrupt_enter(saros_loop_t *loop);
 /* Gives SIGINT back, with the disposition it had. */
 void saros__interrupt_leave(saros_loop_t *loop);
 
-/* Called on the loop's thread in the poll, after a wake-up: acts on a SIGINT that came. */
+/* Called on the loop's thread in the poll, after a wake-up: acts on a SIGINT that came, or on a request that the
+ * thread's work stop. */
 void saros__interrupt_check(saros_loop_t *loop);
 
 /* Lets SIGINT interrupt a script that has no loop yet: takes the slot for the runtime. */

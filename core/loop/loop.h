@@ -61,7 +61,8 @@ enum saros_loop_slot {
   SAROS_LOOP_COROUTINES,  /* table: slot -> coroutine, reused by the next task in the slot */
   SAROS_LOOP_FACTORY,     /* the task factory, or nil */
   SAROS_LOOP_INTERRUPT,   /* the function for the first SIGINT, or nil */
-  SAROS_LOOP_SLOTS = SAROS_LOOP_INTERRUPT,
+  SAROS_LOOP_EXECUTOR,    /* the default executor, or nil; false once it was shut down */
+  SAROS_LOOP_SLOTS = SAROS_LOOP_EXECUTOR,
 };
 
 /* What the task layer keeps per loop; see task/pool.h. */
