@@ -17,4 +17,7 @@
 bool saros__blocking_stopped(const saros_runtime_t *rt);
 void saros__blocking_push_error(lua_State *L, saros_runtime_t *rt);
 
+/* The Lua function blocking_sleep(seconds). */
+int saros__blocking_sleep(lua_State *L);
+
 #endif

@@ -86,6 +86,10 @@ local FIELDS = {
   start_server = "saros.streams",
   start_unix_server = "saros.streams",
 
+  ThreadPoolExecutor = "saros.executor",
+  blocking_sleep = "saros.executor",
+  to_thread = "saros.executor",
+
   set_logger = "saros.logger",
 }
 
