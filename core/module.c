@@ -32,6 +32,7 @@
 #include "thread/calls.h"
 #include "thread/channel.h"
 #include "thread/executor.h"
+#include "thread/serve.h"
 #include "thread/transfer.h"
 
 #if defined(__GNUC__)
@@ -153,6 +154,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__calls_open(L, rt);
   saros__channel_open(L, rt);
   saros__executor_open(L, rt);
+  saros__serve_open(L, rt);
   saros__default_executor_open(L, rt);
   saros__io_open(L, rt);
   saros__terminal_functions(L, rt);

@@ -396,8 +396,11 @@ void saros__push_handler(lua_State *L, saros_runtime_t *rt) {
  * @table TransferError
  */
 
-/*** An executor's workers are gone. Mirrors `concurrent.futures.BrokenExecutor`.
+/*** An executor's workers are gone, or the worker process that ran a job. Mirrors
+ * `concurrent.futures.BrokenExecutor`.
  * @table BrokenExecutor
+ * @tfield ?integer signal the number of the signal that ended the process
+ * @tfield ?integer status the exit status of the process, when it ended by itself
  */
 
 /*** Several things failed. Mirrors `ExceptionGroup`.

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "loop/errors.h"
 #include "task/task.h"
@@ -25,6 +26,10 @@ static saros_executor_t *check_executor(lua_State *L, int index) {
   saros_executor_t *executor = saros__executor_test(L, index);
   if (!executor || !executor->workers) luaL_typeerror(L, index, "ThreadPoolExecutor");
   return executor;
+}
+
+static int call_mode(const saros_executor_t *executor) {
+  return SAROS_PACK_CALL | (executor->has_processes ? SAROS_PACK_FOR_PROCESS : 0);
 }
 
 static int refuse(lua_State *L, saros_runtime_t *rt, const saros_executor_t *executor,
@@ -63,9 +68,28 @@ static void abandoned(saros_pending_t *pending) {
   if (workers && saros__workers_cancel(workers, job_of(pending))) saros__pending_deliver(pending);
 }
 
+/* The process that ran the job has ended in the middle of it. */
+static int raise_death(lua_State *L, saros_runtime_t *rt, int status) {
+  bool known = status != -1, signalled = known && WIFSIGNALED(status);
+  if (signalled) {
+    int number = WTERMSIG(status);
+    saros__push_error(L, rt, "BrokenExecutor", "a worker process was ended by signal %d (%s)", number, strsignal(number));
+    lua_pushinteger(L, number);
+    lua_setfield(L, -2, "signal");
+  } else if (known) {
+    saros__push_error(L, rt, "BrokenExecutor", "a worker process ended with status %d", WEXITSTATUS(status));
+    lua_pushinteger(L, WEXITSTATUS(status));
+    lua_setfield(L, -2, "status");
+  } else {
+    saros__push_error(L, rt, "BrokenExecutor", "a worker process has ended");
+  }
+  return lua_error(L);
+}
+
 static int settle(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
   saros_job_t *job = job_of(pending);
   if (job->outcome == SAROS_JOB_BROKEN) return refuse(L, loop->rt, job->executor, SAROS_WORKERS_BROKEN);
+  if (job->outcome == SAROS_JOB_DIED) return raise_death(L, loop->rt, job->status);
   if (job->outcome == SAROS_JOB_NONE) {
     saros__push_cancelled(L, loop->rt, 0);
     return lua_error(L);
@@ -74,6 +98,7 @@ static int settle(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
 }
 
 static void job_returned(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
+  if (!loop && job_of(pending)->executor->has_processes) abandoned(pending);
   let_go(L, loop, job_of(pending)->executor);
 }
 
@@ -122,7 +147,7 @@ void saros__executor_submit(lua_State *L, saros_loop_t *loop, int index, int fir
   keep(L, loop, executor, index);
   saros_future_t *future = saros__pending_future(L, loop);
   lua_insert(L, first);
-  saros_message_t *message = saros__try_pack(L, loop->rt, first + 1, lua_gettop(L) - first, SAROS_PACK_CALL);
+  saros_message_t *message = saros__try_pack(L, loop->rt, first + 1, lua_gettop(L) - first, call_mode(executor));
   if (message) {
     send_out(L, loop, executor, first, message);
   } else {
@@ -264,6 +289,32 @@ static void check_options(lua_State *L, saros_runtime_t *rt, int index) {
   }
 }
 
+/*** Runs functions in processes of their own; `local executor <close> = saros.ProcessPoolExecutor()` shuts it down at the
+ * end of the scope. Mirrors `concurrent.futures.ProcessPoolExecutor`.
+ * @type ProcessPoolExecutor
+ */
+
+/*** Runs a function in a worker process, with copies of its upvalues and arguments. What cannot be transferred makes the
+ * future fail, and so does a process that ends meanwhile: with a BrokenExecutor, which has the `signal` or the `status`.
+ * Cancelling the future takes a job back that waits, and kills the process of one that runs. Mirrors
+ * `concurrent.futures.Executor.submit`.
+ * @function ProcessPoolExecutor:submit
+ * @tparam function fn what to call there
+ * @param[opt] ... its arguments
+ * @treturn Future a future of all its results; its error, if it is an error object, has the worker's `traceback`
+ * @raise RuntimeError after `shutdown`, and without a running loop; BrokenExecutor when an initializer has failed, or
+ * no process could be started
+ */
+
+/*** Takes no more jobs, and ends the processes when they have done those that there are. It may be called again.
+ * Mirrors `concurrent.futures.Executor.shutdown`.
+ * @function ProcessPoolExecutor:shutdown
+ * @tparam ?table options what to do about the jobs that there are
+ * @tparam[opt=true] boolean options.wait return when all processes have ended: a task is suspended, other code blocks
+ * @tparam[opt=false] boolean options.cancel_futures cancel the jobs that no worker has begun
+ * @raise ValueError for an unknown option
+ */
+
 /*** Takes no more jobs, and ends the workers when they have done those that there are. It may be called again.
  * Mirrors `concurrent.futures.Executor.shutdown`.
  * @function ThreadPoolExecutor:shutdown
@@ -310,62 +361,100 @@ static int executor_gc(lua_State *L) {
 }
 
 static int executor_tostring(lua_State *L) {
-  lua_pushfstring(L, "ThreadPoolExecutor: %p", lua_topointer(L, 1));
+  const saros_executor_t *executor = saros__executor_test(L, 1);
+  bool has_processes = executor && executor->has_processes;
+  lua_pushfstring(L, "%s: %p", has_processes ? "ProcessPoolExecutor" : "ThreadPoolExecutor", lua_topointer(L, 1));
   return 1;
 }
 
 /* ---- making one ---- */
 
-/* Pushes an executor; the options are taken over, whatever happens. */
-static void push_executor(lua_State *L, saros_runtime_t *rt, saros_executor_t *executor,
-                          saros_workers_options_t *options) {
-  saros__paths_read(L, &options->paths);
+/* Gives the executor its workers; the options are taken over, whatever happens. */
+static void make_workers(lua_State *L, saros_executor_t *executor, saros_workers_options_t *options) {
   executor->workers = saros__workers_new(options);
-  if (!executor->workers) {
-    saros__paths_free(&options->paths);
-    saros__message_free(options->initializer);
-    luaL_error(L, "not enough memory");
-  }
-  (void)rt;
+  if (executor->workers) return;
+  saros__paths_free(&options->paths);
+  saros__message_free(options->initializer);
+  free(options->command.program);
+  free(options->command.code);
+  luaL_error(L, "not enough memory");
 }
 
 /* Pushes an executor without workers. */
-static saros_executor_t *push_empty(lua_State *L, saros_runtime_t *rt) {
+static saros_executor_t *push_empty(lua_State *L, saros_runtime_t *rt, bool has_processes) {
   saros_executor_t *executor = lua_newuserdatauv(L, sizeof *executor, 0);
-  *executor = (saros_executor_t){.marker = SAROS_MARKER_EXECUTOR};
-  saros__push_slot(L, rt, SAROS_SLOT_POOL);
+  *executor = (saros_executor_t){.marker = SAROS_MARKER_EXECUTOR, .has_processes = has_processes};
+  saros__push_slot(L, rt, has_processes ? SAROS_SLOT_PROCESS_POOL : SAROS_SLOT_POOL);
   lua_setmetatable(L, -2);
   return executor;
 }
 
-static unsigned default_workers(void) {
+static unsigned count_cpus(void) {
   uv_cpu_info_t *cpus;
   int count = 1;
   if (uv_cpu_info(&cpus, &count) == 0) uv_free_cpu_info(cpus, count);
-  return count + DEFAULT_EXTRA < DEFAULT_LIMIT ? (unsigned)count + DEFAULT_EXTRA : DEFAULT_LIMIT;
+  return (unsigned)count;
+}
+
+static unsigned default_workers(void) {
+  unsigned count = count_cpus();
+  return count + DEFAULT_EXTRA < DEFAULT_LIMIT ? count + DEFAULT_EXTRA : DEFAULT_LIMIT;
 }
 
 void saros__executor_push_default(lua_State *L, saros_runtime_t *rt) {
-  saros_executor_t *executor = push_empty(L, rt);
-  push_executor(L, rt, executor, &(saros_workers_options_t){.max = default_workers(), .name = "saros"});
+  saros_executor_t *executor = push_empty(L, rt, false);
+  saros_workers_options_t options = {.class = &saros__thread_workers, .max = default_workers(), .name = "saros"};
+  saros__paths_read(L, &options.paths);
+  make_workers(L, executor, &options);
+}
+
+/* Packs the initializer at `first` and the arguments above it, if there is one. May raise. */
+static saros_message_t *pack_initializer(lua_State *L, saros_runtime_t *rt, const saros_executor_t *executor, int first) {
+  if (lua_isnoneornil(L, first)) return NULL;
+  return saros__pack(L, rt, first, lua_gettop(L) - first + 1, call_mode(executor));
 }
 
 /* Arguments: how many workers or nil, the threads' name, an initializer or nil, its arguments. They were checked. */
 static int thread_pool(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
-  saros_workers_options_t options = {.name = luaL_checkstring(L, 2)};
+  saros_workers_options_t options = {.class = &saros__thread_workers, .name = luaL_checkstring(L, 2)};
   options.max = lua_isnoneornil(L, 1) ? default_workers() : (unsigned)luaL_checkinteger(L, 1);
-  saros_executor_t *executor = push_empty(L, rt);
+  saros_executor_t *executor = push_empty(L, rt, false);
   lua_insert(L, 1);
-  if (!lua_isnoneornil(L, 4)) {
-    options.initializer = saros__pack(L, rt, 4, lua_gettop(L) - 3, SAROS_PACK_CALL);
-  }
-  push_executor(L, rt, executor, &options);
+  options.initializer = pack_initializer(L, rt, executor, 4);
+  saros__paths_read(L, &options.paths);
+  make_workers(L, executor, &options);
   lua_settop(L, 1);
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"thread_pool", thread_pool}, {NULL, NULL}};
+/* Arguments: how many workers or nil, the program to start, the code for it, an initializer or nil, its arguments. They
+ * were checked. */
+static int process_pool(lua_State *L) {
+  saros_runtime_t *rt = saros__runtime(L);
+  saros_workers_options_t options = {.class = &saros__process_workers, .name = "saros"};
+  options.max = lua_isnoneornil(L, 1) ? count_cpus() : (unsigned)luaL_checkinteger(L, 1);
+  const char *program = luaL_checkstring(L, 2), *code = luaL_checkstring(L, 3);
+  saros_executor_t *executor = push_empty(L, rt, true);
+  lua_insert(L, 1);
+  options.initializer = pack_initializer(L, rt, executor, 5);
+  options.command = (saros_command_t){strdup(program), strdup(code)};
+  make_workers(L, executor, &options);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* The path of the program that runs in this process, or nil. */
+static int program_path(lua_State *L) {
+  char path[4096];
+  size_t size = sizeof path;
+  if (uv_exepath(path, &size) != 0) return 0;
+  lua_pushlstring(L, path, size);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"thread_pool", thread_pool}, {"process_pool", process_pool}, {"program_path", program_path}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
     {"submit", executor_submit}, {"shutdown", executor_shutdown}, {NULL, NULL}};
@@ -375,10 +464,16 @@ static const luaL_Reg metamethods[] = {{"__close", executor_close},
                                        {"__tostring", executor_tostring},
                                        {NULL, NULL}};
 
-void saros__executor_open(lua_State *L, saros_runtime_t *rt) {
-  saros__new_class(L, rt, "ThreadPoolExecutor", methods, metamethods);
+/* Makes a class, whose methods the Lua layer finds under a name of the module on top, to add its own. */
+static void open_class(lua_State *L, saros_runtime_t *rt, const char *name, const char *methods_name, int slot) {
+  saros__new_class(L, rt, name, methods, metamethods);
   lua_getfield(L, -1, "__index");
-  lua_setfield(L, -3, "thread_pool_methods");
-  saros__store_slot(L, rt, SAROS_SLOT_POOL);
+  lua_setfield(L, -3, methods_name);
+  saros__store_slot(L, rt, slot);
+}
+
+void saros__executor_open(lua_State *L, saros_runtime_t *rt) {
+  open_class(L, rt, "ThreadPoolExecutor", "thread_pool_methods", SAROS_SLOT_POOL);
+  open_class(L, rt, "ProcessPoolExecutor", "process_pool_methods", SAROS_SLOT_PROCESS_POOL);
   saros__set_functions(L, rt, functions);
 }

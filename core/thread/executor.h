@@ -1,10 +1,14 @@
-/* executor.h: ThreadPoolExecutor, a pool of workers as an object.
+/* executor.h: ThreadPoolExecutor and ProcessPoolExecutor, pools of workers as objects.
  *
  * The userdata owns the pool. As long as jobs are out, their loop keeps the
  * executor, so that one that nobody refers to goes on until they are done. Its
  * finalizer finds jobs only when the state closes, or their loop was closed: it
  * drops those that wait, stops those that run, and waits for a bounded time;
- * threads that are still there then are left to themselves.
+ * threads that are still there then are left to themselves. Processes are killed, so
+ * that does not take long.
+ *
+ * A job of a process ends with its loop: nobody could be told of its results, and
+ * nobody could cancel it any more.
  *
  * Threads: the state's own.
  */
@@ -17,6 +21,7 @@
 
 typedef struct saros_executor {
   saros_marker_t marker;
+  bool has_processes;       /* its workers have processes do the jobs */
   saros_workers_t *workers; /* NULL before it is complete, and after its finalizer */
   uint32_t outstanding;     /* blocks that are out and refer to it */
   uint32_t loop_id;         /* of the loop that keeps it meanwhile */
@@ -35,7 +40,7 @@ void saros__executor_submit(lua_State *L, saros_loop_t *loop, int executor, int 
  * saros__executor_shutdown(...)`, which gives no results. */
 int saros__executor_shutdown(lua_State *L, saros_runtime_t *rt, int index, bool wait, bool cancel);
 
-/* Adds thread_pool to the module on top, and the class. */
+/* Adds thread_pool and process_pool to the module on top, and the classes. */
 void saros__executor_open(lua_State *L, saros_runtime_t *rt);
 
 /* ---- default_executor.c ---- */

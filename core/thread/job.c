@@ -1,5 +1,7 @@
 #include "thread/job.h"
 
+#include <string.h>
+
 #include "loop/errors.h"
 #include "thread/transfer.h"
 
@@ -8,13 +10,13 @@
 /* A call that is being made. */
 typedef struct saros_run {
   const saros_message_t *message;
-  saros_job_t *job; /* whose message it is; NULL: nobody's here */
+  saros_message_t **owned; /* where it is, to be freed as soon as it was read; NULL: it is somebody else's */
   saros_runtime_t *rt;
 } saros_run_t;
 
-static void free_message(saros_job_t *job) {
-  saros__message_free(job->message);
-  job->message = NULL;
+static void free_message(saros_message_t **message) {
+  saros__message_free(*message);
+  *message = NULL;
 }
 
 /* Argument: the run. */
@@ -22,7 +24,7 @@ static int make_call(lua_State *L) {
   saros_run_t *run = lua_touserdata(L, 1);
   lua_settop(L, 0);
   int n = saros__unpack(L, run->rt, run->message);
-  if (run->job) free_message(run->job);
+  if (run->owned) free_message(run->owned);
   lua_call(L, n - 1, LUA_MULTRET);
   return lua_gettop(L);
 }
@@ -39,6 +41,27 @@ static int protect_run(lua_State *L, saros_run_t *run) {
 
 int saros__run_message(lua_State *L, saros_runtime_t *rt, const saros_message_t *message) {
   return protect_run(L, &(saros_run_t){message, NULL, rt});
+}
+
+/* Argument: an error. Result: it as a string. */
+static int describe(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  lua_pushfstring(L, "an initializer failed: %s", lua_tostring(L, -1));
+  return 1;
+}
+
+/* The error on top as text, a copy; NULL if there is no memory. */
+static char *copy_description(lua_State *L) {
+  lua_pushcfunction(L, describe);
+  lua_insert(L, -2);
+  return lua_pcall(L, 1, 1, 0) == LUA_OK ? strdup(lua_tostring(L, -1)) : NULL;
+}
+
+bool saros__run_initializer(lua_State *L, saros_runtime_t *rt, const saros_message_t *initializer, char **reason) {
+  bool ok = saros__run_message(L, rt, initializer) == LUA_OK;
+  *reason = ok ? NULL : copy_description(L);
+  lua_settop(L, 0);
+  return ok;
 }
 
 /* Arguments: the error, a TransferError that it gave. Result: that one, which also tells the error. */
@@ -64,34 +87,41 @@ static void push_traceback(lua_State *L, saros_runtime_t *rt) {
   saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
 }
 
-saros_message_t *saros__pack_failure(lua_State *L, saros_runtime_t *rt) {
+saros_message_t *saros__pack_failure(lua_State *L, saros_runtime_t *rt, int mode) {
   int error = lua_gettop(L);
   if (!lua_checkstack(L, LUA_MINSTACK)) return NULL;
   push_traceback(L, rt);
-  saros_message_t *message = saros__try_pack(L, rt, error, 2, SAROS_PACK_ERROR);
+  saros_message_t *message = saros__try_pack(L, rt, error, 2, SAROS_PACK_ERROR | mode);
   if (!message) {
     lua_pushcfunction(L, explain);
     lua_pushvalue(L, error);
     lua_pushvalue(L, error + 2);
     if (lua_pcall(L, 2, 1, 0) != LUA_OK) lua_pushvalue(L, error + 2);
     lua_pushnil(L);
-    message = saros__try_pack(L, rt, lua_gettop(L) - 1, 2, SAROS_PACK_ERROR);
+    message = saros__try_pack(L, rt, lua_gettop(L) - 1, 2, SAROS_PACK_ERROR | mode);
   }
   lua_settop(L, error - 1);
   return message;
 }
 
-void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {
+enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_message_t **message, int mode) {
   lua_settop(L, 0);
-  int status = protect_run(L, &(saros_run_t){job->message, job, rt});
-  free_message(job);
+  int status = protect_run(L, &(saros_run_t){*message, message, rt});
+  free_message(message);
   if (status == LUA_OK) {
-    job->message = saros__try_pack(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS);
-    job->outcome = SAROS_JOB_RESULTS;
-    if (job->message) return;
+    *message = saros__try_pack(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS | mode);
+    if (*message) {
+      lua_settop(L, 0);
+      return SAROS_JOB_RESULTS;
+    }
   }
-  job->message = saros__pack_failure(L, rt);
-  job->outcome = SAROS_JOB_FAILED;
+  *message = saros__pack_failure(L, rt, mode);
+  lua_settop(L, 0);
+  return SAROS_JOB_FAILED;
+}
+
+void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {
+  job->outcome = saros__perform(L, rt, &job->message, 0);
 }
 
 /* ---- in the loop's thread ---- */

@@ -20,6 +20,7 @@ enum saros_outcome {
   SAROS_JOB_RESULTS,
   SAROS_JOB_FAILED, /* the message is the error, and a traceback or nil */
   SAROS_JOB_BROKEN,
+  SAROS_JOB_DIED, /* the process that ran it has ended, with `status` */
 };
 
 typedef struct saros_job {
@@ -30,16 +31,25 @@ typedef struct saros_job {
   saros_message_t *message;
   struct saros_executor *executor; /* alive as long as the loop keeps it, see executor.c */
   uint8_t outcome;
+  int status; /* as waitpid gives it; -1: unknown */
 } saros_job_t;
 
 /* In the worker's thread and state: makes the call. Does not raise. */
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt);
 
+/* The same for a message alone, which is freed, and replaced by what comes back: NULL when memory runs out. `mode` is 0
+ * or SAROS_PACK_FOR_PROCESS. Clears the stack of L. */
+enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_message_t **message, int mode);
+
+/* Calls an initializer, and clears the stack of L. False if it failed, with the reason as text, the caller's to free;
+ * NULL if there is no memory for it. */
+bool saros__run_initializer(lua_State *L, saros_runtime_t *rt, const saros_message_t *initializer, char **reason);
+
 /* Makes the call of a message in L, in protected mode; what it raises is on top then. */
 int saros__run_message(lua_State *L, saros_runtime_t *rt, const saros_message_t *message);
 
 /* Packs the error on top of L, which is popped, with its traceback. NULL when memory runs out. */
-saros_message_t *saros__pack_failure(lua_State *L, saros_runtime_t *rt);
+saros_message_t *saros__pack_failure(lua_State *L, saros_runtime_t *rt, int mode);
 
 /* Loop's thread: pushes what a message with results, or an error, has; the latter is raised. */
 int saros__take_results(lua_State *L, saros_runtime_t *rt, const saros_message_t *message, bool failed);

@@ -23,6 +23,8 @@ struct saros_workers {
   saros_pending_t *told; /* to be delivered when no worker is left, linked by their parcels */
   saros_message_t *initializer;
   saros_paths_t paths;
+  saros_command_t command;
+  const saros_worker_class_t *class;
   char name[16];
 };
 
@@ -31,6 +33,7 @@ struct saros_workers {
 saros_workers_t *saros__workers_new(const saros_workers_options_t *options) {
   saros_workers_t *pool = calloc(1, sizeof *pool);
   if (!pool) return NULL;
+  if (options->class == &saros__process_workers && (!options->command.program || !options->command.code)) goto no_lock;
   if (uv_mutex_init(&pool->lock) != 0) goto no_lock;
   if (uv_cond_init(&pool->ended) != 0) goto no_condition;
   atomic_init(&pool->refs, 1);
@@ -38,6 +41,8 @@ saros_workers_t *saros__workers_new(const saros_workers_options_t *options) {
   pool->max = options->max;
   pool->initializer = options->initializer;
   pool->paths = options->paths;
+  pool->command = options->command;
+  pool->class = options->class;
   snprintf(pool->name, sizeof pool->name, "%s", options->name);
   return pool;
 no_condition:
@@ -60,6 +65,8 @@ void saros__workers_release(saros_workers_t *pool) {
   uv_mutex_destroy(&pool->lock);
   saros__message_free(pool->initializer);
   saros__paths_free(&pool->paths);
+  free(pool->command.program);
+  free(pool->command.code);
   free(pool->reason);
   free(pool);
 }
@@ -102,7 +109,7 @@ static void take_out(saros_workers_t *pool, saros_job_t *job) {
 /* ---- waking and starting; under the lock ---- */
 
 static bool start_worker(saros_workers_t *pool) {
-  saros_worker_t *worker = saros__worker_start(pool, pool->started);
+  saros_worker_t *worker = saros__worker_start(pool, pool->class, pool->started);
   if (!worker) return false;
   atomic_fetch_add_explicit(&pool->refs, 1, memory_order_relaxed);
   pool->started++;
@@ -181,7 +188,7 @@ bool saros__workers_cancel(saros_workers_t *pool, saros_job_t *job) {
   if (queued) {
     take_out(pool, job);
   } else if (job->worker) {
-    saros__stop_request(&job->worker->stop);
+    pool->class->stop(job->worker);
   }
   uv_mutex_unlock(&pool->lock);
   return queued;
@@ -211,9 +218,7 @@ void saros__workers_shut(saros_workers_t *pool) {
 
 void saros__workers_stop(saros_workers_t *pool) {
   uv_mutex_lock(&pool->lock);
-  for (saros_worker_t *worker = pool->living; worker; worker = worker->next) {
-    if (worker->job) saros__stop_request(&worker->stop);
-  }
+  for (saros_worker_t *worker = pool->living; worker; worker = worker->next) pool->class->stop(worker);
   uv_mutex_unlock(&pool->lock);
 }
 
@@ -284,6 +289,10 @@ void saros__workers_setup(saros_workers_t *pool, const saros_worker_t *worker, s
   uv_mutex_unlock(&pool->lock);
 }
 
+const saros_command_t *saros__workers_command(const saros_workers_t *pool) {
+  return &pool->command;
+}
+
 /* Looks at the queue for some microseconds, without the lock. */
 static void look_for_jobs(saros_workers_t *pool) {
   uint64_t limit = saros__now_ns() + SAROS_SPIN_NS;
@@ -311,7 +320,7 @@ saros_job_t *saros__workers_finish(saros_workers_t *pool, saros_worker_t *worker
   uv_mutex_lock(&pool->lock);
   worker->job->worker = NULL;
   worker->job = NULL;
-  saros__stop_done(&worker->stop);
+  pool->class->done(worker);
   saros_job_t *job = take_job(pool, worker, &other);
   if (!job) pool->searching++;
   uv_mutex_unlock(&pool->lock);

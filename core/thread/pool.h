@@ -1,6 +1,7 @@
 /* pool.h: threads that run jobs.
  *
- * A worker is a thread with a Lua state of its own. Jobs wait in one queue, and a
+ * A worker is a thread with a Lua state of its own (worker.c), or one that has a process
+ * run its jobs (process_worker.c): its class says which. Jobs wait in one queue, and a
  * worker takes one at a time: none waits behind a long one while another worker is
  * free. Workers that have nothing to do look at the queue for some microseconds,
  * because falling asleep and waking up again take longer than most jobs; then they
@@ -24,19 +25,34 @@
 #ifndef SAROS_THREAD_POOL_H
 #define SAROS_THREAD_POOL_H
 
+#include "thread/child.h"
 #include "thread/job.h"
 #include "thread/state.h"
 
 typedef struct saros_workers saros_workers_t;
 
+/* How the workers of a pool do their jobs. */
+typedef struct saros_worker_class {
+  /* What a worker's thread runs; the argument is the worker. */
+  void (*main)(void *worker);
+  /* Any thread, under the pool's lock: what the worker does has to end. */
+  void (*stop)(struct saros_worker *worker);
+  /* The worker's thread, under the pool's lock: its job is done, what would stop it comes too late. */
+  void (*done)(struct saros_worker *worker);
+} saros_worker_class_t;
+
+extern const saros_worker_class_t saros__thread_workers, saros__process_workers;
+
 typedef struct saros_workers_options {
+  const saros_worker_class_t *class;
   unsigned max;
   const char *name;              /* of the threads, without their numbers */
   saros_message_t *initializer;  /* a call, or NULL */
   saros_paths_t paths;           /* of the workers' states */
+  saros_command_t command;       /* of processes: how to start one */
 } saros_workers_options_t;
 
-/* Takes the initializer and the paths over; NULL when out of memory, and then they are still the caller's. */
+/* Takes the initializer, the paths and the command over; NULL when out of memory, and then they are still the caller's. */
 saros_workers_t *saros__workers_new(const saros_workers_options_t *options);
 
 /* Whether jobs can be added; else why not. */

@@ -15,26 +15,17 @@ static void set_thread_name(const char *name) {
 #endif
 }
 
-/* Argument: an error. Result: it as a string. */
-static int describe(lua_State *L) {
-  luaL_tolstring(L, 1, NULL);
-  lua_pushfstring(L, "an initializer failed: %s", lua_tostring(L, -1));
-  return 1;
-}
-
-/* The error on top as text, a copy; NULL if there is no memory. */
-static char *copy_description(lua_State *L) {
-  lua_pushcfunction(L, describe);
-  lua_insert(L, -2);
-  return lua_pcall(L, 1, 1, 0) == LUA_OK ? strdup(lua_tostring(L, -1)) : NULL;
+void saros__worker_enter(saros_worker_t *worker, saros_workers_setup_t *setup) {
+  saros__workers_setup(worker->pool, worker, setup);
+  set_thread_name(setup->name);
 }
 
 /* False if it failed; then the pool is broken. */
 static bool initialize(saros_worker_t *worker, lua_State *L, const saros_message_t *initializer) {
   if (!initializer) return true;
-  bool ok = saros__run_message(L, worker->stop.rt, initializer) == LUA_OK;
-  if (!ok) saros__workers_break(worker->pool, copy_description(L));
-  lua_settop(L, 0);
+  char *reason;
+  bool ok = saros__run_initializer(L, worker->stop.rt, initializer, &reason);
+  if (!ok) saros__workers_break(worker->pool, reason);
   return ok;
 }
 
@@ -51,12 +42,11 @@ static void run_jobs(saros_worker_t *worker, lua_State *L) {
   }
 }
 
-void saros__worker_main(void *argument) {
+static void worker_main(void *argument) {
   saros_worker_t *worker = argument;
   saros_workers_t *pool = worker->pool;
   saros_workers_setup_t setup;
-  saros__workers_setup(pool, worker, &setup);
-  set_thread_name(setup.name);
+  saros__worker_enter(worker, &setup);
   lua_State *L = saros__state_new(&setup.paths, &worker->stop);
   saros__paths_free(&setup.paths);
   if (!L) {
@@ -68,16 +58,27 @@ void saros__worker_main(void *argument) {
   saros__workers_leave(pool, worker);
 }
 
-saros_worker_t *saros__worker_start(saros_workers_t *pool, unsigned number) {
+static void stop_worker(saros_worker_t *worker) {
+  if (worker->job) saros__stop_request(&worker->stop);
+}
+
+static void job_done(saros_worker_t *worker) {
+  saros__stop_done(&worker->stop);
+}
+
+const saros_worker_class_t saros__thread_workers = {worker_main, stop_worker, job_done};
+
+saros_worker_t *saros__worker_start(saros_workers_t *pool, const saros_worker_class_t *class, unsigned number) {
   saros_worker_t *worker = calloc(1, sizeof *worker);
   if (!worker) return NULL;
   worker->pool = pool;
   worker->number = number;
+  worker->child = (saros_child_t)SAROS_CHILD_NONE;
   if (uv_sem_init(&worker->wake, 0) != 0) {
     free(worker);
     return NULL;
   }
-  if (uv_thread_create(&worker->thread, saros__worker_main, worker) != 0) {
+  if (uv_thread_create(&worker->thread, class->main, worker) != 0) {
     saros__worker_free(worker);
     return NULL;
   }

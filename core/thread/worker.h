@@ -14,15 +14,13 @@ typedef struct saros_worker {
   uv_thread_t thread;
   uv_sem_t wake;
   saros_job_t *job; /* that it runs */
-  saros_stop_t stop;
+  saros_stop_t stop;   /* of a thread that runs Lua */
+  saros_child_t child; /* of one that has a process */
   unsigned number;
 } saros_worker_t;
 
-/* What a worker's thread runs; the argument is the worker. */
-void saros__worker_main(void *worker);
-
 /* Any thread: starts one, which looks for jobs; under the pool's lock. */
-saros_worker_t *saros__worker_start(saros_workers_t *pool, unsigned number);
+saros_worker_t *saros__worker_start(saros_workers_t *pool, const saros_worker_class_t *class, unsigned number);
 /* Any thread: when its thread has ended. */
 void saros__worker_free(saros_worker_t *worker);
 
@@ -36,6 +34,11 @@ typedef struct saros_workers_setup {
   const saros_message_t *initializer;
 } saros_workers_setup_t;
 void saros__workers_setup(saros_workers_t *pool, const saros_worker_t *worker, saros_workers_setup_t *setup);
+/* How processes are started; it does not change. */
+const saros_command_t *saros__workers_command(const saros_workers_t *pool);
+
+/* The worker's setup, and the thread's name as the system shows it. */
+void saros__worker_enter(saros_worker_t *worker, saros_workers_setup_t *setup);
 
 /* The worker's job is over: what would stop it comes too late. Returns the next one, if there is one, else the worker
  * has to search. */

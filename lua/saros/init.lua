@@ -86,6 +86,7 @@ local FIELDS = {
   start_server = "saros.streams",
   start_unix_server = "saros.streams",
 
+  ProcessPoolExecutor = "saros.process_pool",
   ThreadPoolExecutor = "saros.executor",
   blocking_sleep = "saros.executor",
   to_thread = "saros.executor",

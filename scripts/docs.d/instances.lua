@@ -81,6 +81,14 @@ function instances.LeftoverError()
   return saros.testing.LeftoverError {message = "1 task is still pending", leftovers = {tasks = {"Task-1"}}}
 end
 
+function instances.BrokenExecutor()
+  local executor <close> = saros.ProcessPoolExecutor()
+  local future = executor:submit(os.exit, 1)
+  return failure_of(future.await, future)
+end
+
+function instances.ProcessPoolExecutor() return saros.ProcessPoolExecutor() end
+
 function instances.Barrier() return saros.Barrier(1) end
 
 return instances
