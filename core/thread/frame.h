@@ -19,7 +19,7 @@ typedef enum saros_frame {
   SAROS_FRAME_GOODBYE,    /* it ends */
   /* from the child */
   SAROS_FRAME_READY,   /* it waits for calls */
-  SAROS_FRAME_REFUSED, /* the initializer failed: a text */
+  SAROS_FRAME_REFUSED, /* the initializer failed: a text with its zero, or nothing */
   SAROS_FRAME_RESULTS,
   SAROS_FRAME_FAILED,
 } saros_frame_t;

@@ -38,7 +38,7 @@ static char *format(const char *pattern, ...) {
 
 /* The text of a message. */
 static char *copy_text(const saros_message_t *message) {
-  return message->size > 0 ? strndup(message->bytes, message->size) : NULL;
+  return message->size > 0 ? strdup(message->bytes) : NULL;
 }
 
 /* It ended before it took a call. */

@@ -77,7 +77,7 @@ static bool make_call(lua_State *L, saros_runtime_t *rt, int fd, saros_message_t
 static bool initialize(lua_State *L, saros_runtime_t *rt, int fd, const saros_message_t *initializer) {
   char *reason;
   if (saros__run_initializer(L, rt, initializer, &reason)) return answer(fd, SAROS_FRAME_READY, NULL);
-  saros_message_t text = {.bytes = reason, .size = reason ? strlen(reason) : 0};
+  saros_message_t text = {.bytes = reason, .size = reason ? strlen(reason) + 1 : 0};
   bool sent = answer(fd, SAROS_FRAME_REFUSED, &text);
   free(reason);
   return sent;
