@@ -7,15 +7,25 @@ local _ENV = _G -- luacheck: ignore _ENV
 
 local busy = threads.busy
 
--- Submits a job, cancels it when it has run for a while, and waits for the thread's end.
-local function stop(fn, ...)
+-- Submits a job that gets a function to say that it has begun, cancels it a little later, and waits for the
+-- thread's end.
+local function stop_begun(fn, ...)
   local executor = saros.ThreadPoolExecutor({max_workers = 1})
-  local future = executor:submit(fn, ...)
-  saros.sleep(0.02)
+  local begun = saros.Event()
+  local future = executor:submit(fn, saros.get_running_loop():threadsafe(function() begun:set() end), ...)
+  saros.wait_for(begun.wait, 10, begun)
+  saros.sleep(0.01)
   assert.is_false(future:done())
   assert.is_true(future:cancel())
   assert.is_true(future:cancelled())
   saros.wait_for(executor.shutdown, 10, executor)
+end
+
+local function stop(fn, ...)
+  stop_begun(function(begin, ...)
+    begin()
+    fn(...)
+  end, ...)
 end
 
 local function in_task(fn)
@@ -94,8 +104,9 @@ describe("core.thread.stop #threads", function()
 
     it("cancels the tasks of a loop, which may clean up", in_task(function()
       local path = os.tmpname()
-      stop(function()
+      stop_begun(function(begin)
         saros.run(function()
+          saros.get_running_loop():call_soon(begin)
           local _ <close> = setmetatable({}, {__close = function()
             saros.sleep(0.01)
             io.open(path, "w"):write("cleaned"):close()
@@ -138,7 +149,7 @@ describe("core.thread.stop #threads", function()
     executor:submit(function() _G.kept = "kept" end):await()
     for _ = 1, 5 do
       local future = executor:submit(busy)
-      saros.sleep(0.005)
+      saros.sleep(0.01)
       future:cancel()
       assert.equal("kept", executor:submit(function() return _G.kept end):await())
     end
