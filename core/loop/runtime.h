@@ -59,7 +59,7 @@ enum saros_slot {
   SAROS_SLOT_SHARE,       /* function: makes such a userdata */
   SAROS_SLOT_NAMES,       /* table: function or module -> where others find it, see names.c */
   SAROS_SLOT_CODE,        /* weak table: function -> its bytecode */
-  SAROS_SLOT_LOADED,      /* table: bytecode -> a function without upvalues that was made of it */
+  SAROS_SLOT_LOADED,      /* table: id of bytecode -> the function that was made of it, if it has no upvalues but the globals */
   SAROS_SLOT_KINDS,       /* table: id -> error kind that has travelled */
   SAROS_SLOT_THREAD,      /* first of the metatables of the thread layer */
   SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 7,
@@ -83,6 +83,7 @@ typedef struct saros_runtime {
   uint64_t origin;             /* tells this state from all others, see thread/tags.h */
   uint64_t last_code, last_kind; /* numbers that it has given */
   lua_Integer next_generator_number;
+  uint32_t loaded;             /* how many functions SAROS_SLOT_LOADED has */
   lua_Hook saved_hook;         /* of the coroutine whose bare yield is about to raise */
   int saved_mask, saved_count;
   bool has_context;            /* SAROS_SLOT_CONTEXT is not nil */

@@ -12,7 +12,7 @@
 /* How long blocking waits go on between two looks whether they are to be interrupted, and how long a finalizer waits
  * for jobs to stop; nanoseconds. */
 #define WAIT_SLICE 20000000u
-#define FINALIZER_LIMIT 2000000000u
+#define FINALIZER_LIMIT 500000000u
 
 enum { DEFAULT_LIMIT = 32, DEFAULT_EXTRA = 4 };
 

@@ -53,6 +53,25 @@ static void load_function(lua_State *L, saros_unpacker_t *u, const char *bytes, 
   }
 }
 
+/* How many functions a state keeps for further calls. A program that makes new functions all the time has new
+ * bytecode all the time. */
+enum { MAX_LOADED = 512 };
+
+/* Remembers the function on top by the id below it; both stay. */
+static void keep_function(lua_State *L, saros_runtime_t *rt) {
+  if (rt->loaded == MAX_LOADED) {
+    lua_newtable(L);
+    saros__store_slot(L, rt, SAROS_SLOT_LOADED);
+    rt->loaded = 0;
+  }
+  saros__push_slot(L, rt, SAROS_SLOT_LOADED);
+  lua_pushvalue(L, -3);
+  lua_pushvalue(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  rt->loaded++;
+}
+
 /* Pushes the function of the head; true if its upvalues are filled already. */
 static bool make_function(lua_State *L, saros_unpacker_t *u) {
   int upvalues = saros__message_get_byte(&u->head);
@@ -67,21 +86,18 @@ static bool make_function(lua_State *L, saros_unpacker_t *u) {
     load_function(L, u, code, size);
     return false;
   }
-  saros__push_slot(L, u->rt, SAROS_SLOT_LOADED);
   lua_pushlstring(L, bytes, sizeof(saros_code_id_t));
-  lua_pushvalue(L, -1);
-  if (lua_rawget(L, -3) == LUA_TFUNCTION) {
-    lua_replace(L, -3);
+  saros__push_slot(L, u->rt, SAROS_SLOT_LOADED);
+  lua_pushvalue(L, -2);
+  bool known = lua_rawget(L, -2) == LUA_TFUNCTION;
+  lua_remove(L, -2);
+  if (!known) {
     lua_pop(L, 1);
-    return true;
+    load_function(L, u, code, size);
+    keep_function(L, u->rt);
   }
-  lua_pop(L, 1);
-  load_function(L, u, code, size);
-  lua_pushvalue(L, -1);
-  lua_insert(L, -4); /* function loaded id function */
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
-  return false;
+  lua_remove(L, -2); /* the id */
+  return known;
 }
 
 static void make_named(lua_State *L, saros_unpacker_t *u) {

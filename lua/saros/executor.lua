@@ -41,7 +41,8 @@ function executor.ThreadPoolExecutor(options)
   local prefix = options.thread_name_prefix or "saros"
   if not options.initializer then return core.thread_pool(max_workers, prefix) end
   local arguments = options.initargs or {}
-  return core.thread_pool(max_workers, prefix, options.initializer, table.unpack(arguments, 1, arguments.n or #arguments))
+  local n = arguments.n or #arguments
+  return core.thread_pool(max_workers, prefix, options.initializer, table.unpack(arguments, 1, n))
 end
 
 --- Call a function with each item of a list, in the workers. All calls are submitted at once.
