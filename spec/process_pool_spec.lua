@@ -161,14 +161,14 @@ describe("saros.ProcessPoolExecutor #threads", function()
     local ticker = saros.create_task(function()
       while true do
         ticks = ticks + 1
-        saros.sleep(0)
+        saros.sleep(0.001)
       end
     end)
     local there, back = executor:submit(function(s) return #s, s .. "!" end, text):await()
     ticker:cancel()
     assert.equal(#text, there)
     assert.is_true(back == text .. "!")
-    assert.is_true(ticks > 10)
+    assert.is_true(ticks >= 3)
   end))
 
   it("refuses what processes cannot share", with_executor(ONE, function(executor)
