@@ -63,6 +63,21 @@ static int close_from(posix_spawn_file_actions_t *actions, int first) {
 
 /* ---- starting ---- */
 
+int saros__child_init(saros_child_t *child) {
+  *child = (saros_child_t){.fd = -1};
+  return pthread_mutex_init(&child->lock, NULL);
+}
+
+void saros__child_destroy(saros_child_t *child) {
+  pthread_mutex_destroy(&child->lock);
+}
+
+/* Under the lock. What the process has forked may have the socket still, and would keep it open. */
+static void kill_now(saros_child_t *child) {
+  kill(child->pid, SIGKILL);
+  shutdown(child->fd, SHUT_RDWR);
+}
+
 static int spawn(pid_t *pid, const saros_command_t *command, int fd) {
   posix_spawn_file_actions_t actions;
   int error = posix_spawn_file_actions_init(&actions);
@@ -88,11 +103,11 @@ int saros__child_start(saros_child_t *child, const saros_command_t *command) {
     close(fds[0]);
     return error;
   }
-  child->fd = fds[0];
   pthread_mutex_lock(&child->lock);
+  child->fd = fds[0];
   child->pid = pid;
   child->lost = false;
-  if (child->killed) kill(pid, SIGKILL);
+  if (child->killed) kill_now(child);
   pthread_mutex_unlock(&child->lock);
   return 0;
 }
@@ -102,7 +117,7 @@ int saros__child_start(saros_child_t *child, const saros_command_t *command) {
 void saros__child_kill(saros_child_t *child) {
   pthread_mutex_lock(&child->lock);
   child->killed = true;
-  if (child->pid > 0) kill(child->pid, SIGKILL);
+  if (child->pid > 0) kill_now(child);
   pthread_mutex_unlock(&child->lock);
 }
 
@@ -120,7 +135,7 @@ bool saros__child_was_killed(saros_child_t *child) {
   return killed;
 }
 
-/* Only this thread changes `pid` and `lost`. */
+/* Only this thread changes `pid`, `fd` and `lost`. */
 bool saros__child_is_usable(saros_child_t *child) {
   if (child->pid == 0 || child->lost) return false;
   siginfo_t info;
@@ -138,9 +153,9 @@ int saros__child_reap(saros_child_t *child) {
   if (waitpid(child->pid, &status, 0) < 0) status = -1; /* SIGCHLD is ignored, so the system reaped it */
   child->pid = 0;
   child->lost = false;
-  pthread_mutex_unlock(&child->lock);
   close(child->fd);
   child->fd = -1;
+  pthread_mutex_unlock(&child->lock);
   return status;
 }
 

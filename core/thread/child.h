@@ -5,9 +5,9 @@
  * empty, its outputs are the parent's, and it has no other descriptor of the parent's.
  *
  * A child is of one thread, which starts it, talks to it and waits for its end. Only
- * `saros__child_kill` is for any. The lock protects `pid` and `killed`, so that a signal
- * never goes to a process that has the number of one that is gone; it is not held while
- * anything is waited for.
+ * `saros__child_kill` is for any. The lock protects `pid`, `fd` and `killed`, so that a
+ * signal never goes to a process that has the number of one that is gone; it is not held
+ * while anything is waited for.
  *
  * Ownership: between start and reap there are a process and a descriptor; afterwards
  * there is neither, no zombie either.
@@ -27,17 +27,20 @@ typedef struct saros_child {
   int fd;
 } saros_child_t;
 
-#define SAROS_CHILD_NONE {PTHREAD_MUTEX_INITIALIZER, 0, false, false, -1}
-
 /* How to start one: a Lua program, or where to find it on the path, and code for its option -e. */
 typedef struct saros_command {
   char *program, *code;
 } saros_command_t;
 
+/* There is no process yet. Returns 0 or an error number. */
+int saros__child_init(saros_child_t *child);
+/* There is no process any more. */
+void saros__child_destroy(saros_child_t *child);
+
 /* Starts the process. Returns 0 or an error number. */
 int saros__child_start(saros_child_t *child, const saros_command_t *command);
 
-/* Any thread: ends the process at once. One that is not there yet ends when it is. */
+/* Any thread: ends the process at once, and what its own thread waits for. One that is not there yet ends when it is. */
 void saros__child_kill(saros_child_t *child);
 
 /* What was wanted is done: a kill that came for it will not be one for what follows. */

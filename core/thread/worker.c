@@ -73,19 +73,19 @@ saros_worker_t *saros__worker_start(saros_workers_t *pool, const saros_worker_cl
   if (!worker) return NULL;
   worker->pool = pool;
   worker->number = number;
-  worker->child = (saros_child_t)SAROS_CHILD_NONE;
-  if (uv_sem_init(&worker->wake, 0) != 0) {
-    free(worker);
-    return NULL;
-  }
-  if (uv_thread_create(&worker->thread, class->main, worker) != 0) {
-    saros__worker_free(worker);
-    return NULL;
-  }
-  return worker;
+  if (saros__child_init(&worker->child) != 0) goto no_child;
+  if (uv_sem_init(&worker->wake, 0) != 0) goto no_semaphore;
+  if (uv_thread_create(&worker->thread, class->main, worker) == 0) return worker;
+  uv_sem_destroy(&worker->wake);
+no_semaphore:
+  saros__child_destroy(&worker->child);
+no_child:
+  free(worker);
+  return NULL;
 }
 
 void saros__worker_free(saros_worker_t *worker) {
+  saros__child_destroy(&worker->child);
   uv_sem_destroy(&worker->wake);
   free(worker);
 }
