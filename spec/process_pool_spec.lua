@@ -1,65 +1,17 @@
 local fds = require "spec.support.fds"
-local process = require "spec.support.process"
 local processes = require "spec.support.processes"
 local raises = require "spec.support.raises"
 local saros = require "saros"
-local scripts = require "spec.support.scripts"
 
 -- Functions travel with Lua's own globals, of which busted's environment is none.
 local describe, it, assert = describe, it, assert
 local _ENV = _G -- luacheck: ignore _ENV
 
-local LIMIT = 60 -- seconds, for what ends at once on a machine that has time
-local LUA = os.getenv("SAROS_LUA") or "lua5.4"
-
-local own_pid = processes.own_pid
-
--- Runs a function in a task with a new executor, which is shut down afterwards.
-local function with_executor(options, fn)
-  return function()
-    saros.run(function()
-      local executor <close> = saros.ProcessPoolExecutor(options)
-      fn(executor)
-    end)
-  end
-end
+local with_executor, failure_of, own_pid = processes.with_executor, processes.failure_of, processes.own_pid
+local begin_and_compute, await_begin = processes.begin_and_compute, processes.await_begin
+local temporary = processes.temporary
 
 local ONE = {max_workers = 1}
-
-local function failure_of(future)
-  local ok, failure = pcall(future.await, future)
-  assert.is_false(ok)
-  return failure
-end
-
--- A job that never ends by itself.
-local function compute()
-  while true do end
-end
-
--- A job that tells by a file that it has begun, and computes.
-local function begin_and_compute(path)
-  local pipe <close> = io.popen("echo $PPID")
-  local file <close> = io.open(path, "w")
-  file:write(pipe:read("n"), "\n")
-  file:close()
-  while true do end
-end
-
-local function temporary()
-  local path = os.tmpname()
-  return setmetatable({path = path}, {__close = function() os.remove(path) end})
-end
-
--- What begin_and_compute has written, in a task.
-local function await_begin(path)
-  while true do
-    local file <close> = io.open(path)
-    local pid, rest = file:read("n", "L")
-    if rest then return pid end -- with the end of its line: all of it
-    saros.sleep(0.01)
-  end
-end
 
 describe("saros.ProcessPoolExecutor #threads", function()
   it("runs functions in another process and gives all results", with_executor(ONE, function(executor)
@@ -197,6 +149,18 @@ describe("saros.ProcessPoolExecutor #threads", function()
     assert.equal("file", io.type(file))
   end))
 
+  it("may be a loop's default executor, or one for a call", function()
+    saros.run(function()
+      local loop = saros.get_running_loop()
+      local executor = saros.ProcessPoolExecutor(ONE)
+      local pid = loop:run_in_executor(executor, own_pid):await()
+      loop:set_default_executor(executor)
+      assert.equal(pid, saros.to_thread(own_pid))
+      assert.not_equal(pid, own_pid())
+    end)
+    assert.equal(0, processes.count())
+  end)
+
   it("rejects options that it does not have", function()
     local failure = raises(saros.ValueError, saros.ProcessPoolExecutor, {thread_name_prefix = "x"})
     assert.equal("unknown option 'thread_name_prefix' for 'ProcessPoolExecutor' (known: initargs, initializer, "
@@ -212,57 +176,6 @@ describe("saros.ProcessPoolExecutor #threads", function()
     raises(saros.RuntimeError, executor.submit, executor, print)
     assert.matches("^ProcessPoolExecutor: ", tostring(executor))
   end)
-end)
-
-describe("a process that ends #threads", function()
-  it("by a signal fails its own job alone", with_executor({max_workers = 2}, function(executor)
-    local begun <close> = temporary()
-    local doomed = executor:submit(begin_and_compute, begun.path)
-    local pid = await_begin(begun.path)
-    local other = executor:submit(function()
-      return require("saros").run(require("saros").sleep, 0.2, "done")
-    end)
-    assert(os.execute("kill -KILL " .. pid))
-    local failure = failure_of(doomed)
-    assert.is_true(saros.is_error(failure, saros.BrokenExecutor))
-    assert.equal(9, failure.signal)
-    assert.is_nil(failure.status)
-    assert.equal("a worker process was ended by signal 9 (Killed)", failure.message)
-    assert.equal("done", other:await())
-    assert.equal(3, executor:submit(function() return 3 end):await())
-  end))
-
-  it("by a crash tells the signal", with_executor(ONE, function(executor)
-    local failure = failure_of(executor:submit(os.execute, "kill -ABRT $PPID"))
-    assert.equal(6, failure.signal)
-    assert.equal(3, executor:submit(function() return 3 end):await())
-  end))
-
-  it("by os.exit tells the status", with_executor(ONE, function(executor)
-    for status, arguments in pairs {[3] = {3}, [4] = {4, true}, [0] = {true}} do
-      local failure = failure_of(executor:submit(os.exit, table.unpack(arguments)))
-      assert.is_true(saros.is_error(failure, saros.BrokenExecutor))
-      assert.equal(status, failure.status)
-      assert.is_nil(failure.signal)
-      assert.equal(("a worker process ended with status %d"):format(status), failure.message)
-    end
-    assert.equal(3, executor:submit(function() return 3 end):await())
-  end))
-
-  it("while it has nothing to do is replaced, and fails no job", with_executor(ONE, function(executor)
-    local pid = executor:submit(own_pid):await()
-    assert(os.execute("kill -KILL " .. pid))
-    assert.is_true(processes.ends(pid))
-    assert.not_equal(pid, executor:submit(own_pid):await())
-    assert.equal(1, processes.count())
-  end))
-
-  it("does not end by Ctrl-C, which is for the program", with_executor(ONE, function(executor)
-    assert.equal("here still", executor:submit(function()
-      os.execute("kill -INT $PPID")
-      return "here still"
-    end):await())
-  end))
 end)
 
 describe("an initializer in processes #threads", function()
@@ -304,74 +217,6 @@ describe("an initializer in processes #threads", function()
     end))
 end)
 
-describe("an executor whose processes cannot start #threads", function()
-  local function failure_with(program)
-    local arguments = _G.arg
-    _G.arg = {[0] = program}
-    local ok, executor = pcall(saros.ProcessPoolExecutor)
-    _G.arg = arguments
-    assert.is_true(ok, executor)
-    return saros.run(function()
-      local scope <close> = executor
-      return failure_of(scope:submit(print))
-    end)
-  end
-
-  it("is broken when there is no such program", function()
-    local failure = failure_with("no-such-lua")
-    assert.is_true(saros.is_error(failure, saros.BrokenExecutor))
-    assert.equal("cannot start a worker process: no-such-lua: No such file or directory", failure.message)
-  end)
-
-  it("is broken when the program is not one that runs Lua", function()
-    local failure = failure_with("false")
-    assert.is_true(saros.is_error(failure, saros.BrokenExecutor))
-    assert.equal("a worker process did not start: false ended with status 1", failure.message)
-  end)
-end)
-
-describe("cancelling a job of a process #threads", function()
-  it("takes one back that waits", with_executor(ONE, function(executor)
-    local begun <close> = temporary()
-    local never <close> = temporary()
-    local running = executor:submit(begin_and_compute, begun.path)
-    await_begin(begun.path)
-    local waiting = executor:submit(function(path) io.open(path, "w"):write("begun"):close() end, never.path)
-    assert.is_true(waiting:cancel())
-    running:cancel()
-    assert.equal(3, executor:submit(function() return 3 end):await())
-    assert.equal("", io.open(never.path):read("a"))
-  end))
-
-  it("ends the process of one that runs, and the executor goes on", with_executor(ONE, function(executor)
-    local begun <close> = temporary()
-    local future = executor:submit(begin_and_compute, begun.path)
-    local pid = await_begin(begun.path)
-    assert.is_true(future:cancel())
-    assert.is_true(future:cancelled())
-    assert.not_equal(pid, executor:submit(own_pid):await())
-    assert.is_true(processes.ends(pid))
-    assert.equal(1, processes.count())
-  end))
-
-  it("works at any time", with_executor({max_workers = 2}, function(executor)
-    for i = 1, 12 do
-      local future = executor:submit(function(n) return n end, i)
-      saros.sleep((i % 4) * 0.004)
-      future:cancel()
-    end
-    assert.equal(3, executor:submit(function() return 3 end):await())
-    assert.is_true(processes.count() <= 2)
-  end))
-
-  it("is what a timeout does", with_executor(ONE, function(executor)
-    local ok, failure = pcall(saros.wait_for, executor:submit(compute), 0.05)
-    assert.is_false(ok)
-    assert.is_true(saros.is_error(failure, saros.TimeoutError))
-    assert.equal(3, executor:submit(function() return 3 end):await())
-  end))
-end)
-
 describe("the end of a process pool #threads", function()
   it("leaves no process and no descriptor", function()
     local before = fds.count()
@@ -380,7 +225,7 @@ describe("the end of a process pool #threads", function()
       local pids = {}
       for i, pid in executor:map(own_pid, {1, 2, 3, 4}) do pids[i] = pid end
       failure_of(executor:submit(os.exit, 1))
-      local running = executor:submit(compute)
+      local running = executor:submit(processes.compute)
       saros.sleep(0.01)
       running:cancel()
       executor:shutdown()
@@ -478,90 +323,3 @@ describe("the end of a process pool #threads", function()
   end)
 end)
 
-describe("a program with processes #threads", function()
-  local POOL = [[
-    local executor = saros.ProcessPoolExecutor {max_workers = 2}
-    local function own_pid() return io.popen("echo $PPID"):read("n") end
-    local function compute() while true do end end
-  ]]
-  local WORK = POOL .. [[
-    local function main()
-      print(executor:submit(function(a) print("in a process") return a + 1 end, 41):await())
-      executor:shutdown()
-    end
-  ]]
-  -- Both workers compute; one has told its number.
-  local BEGIN = POOL .. [[
-    local function main()
-      local pid = executor:submit(own_pid):await()
-      executor:submit(compute)
-      executor:submit(compute)
-      saros.sleep(0.2)
-      print(pid)
-    end
-  ]]
-
-  local function run_plain(text)
-    local file <close> = scripts.write(text)
-    return process.run(LIMIT, LUA, file.path)
-  end
-
-  -- A program that leaves processes that compute ends by itself, and they end too.
-  local function check_leaving(run, text)
-    local outcome, output, errors = run(BEGIN .. text)
-    assert.equal("", errors)
-    assert.equal("exit 0", outcome)
-    local pid = tonumber(output)
-    assert.is_truthy(pid)
-    assert.is_true(processes.ends(pid))
-  end
-
-  it("gets their output and their results, under saros as under lua", function()
-    assert.equal("in a process\n42\n", scripts.output_of(WORK .. "main()"))
-    local outcome, output, errors = run_plain(WORK .. "saros.run(main)")
-    assert.equal("", errors)
-    assert.equal("exit 0", outcome)
-    assert.equal("in a process\n42\n", output)
-  end)
-
-  it("may end with jobs running", function()
-    check_leaving(run_plain, "saros.run(main)")
-    check_leaving(run_plain, "local loop = saros.new_event_loop() loop:run_until_complete(main)")
-    check_leaving(scripts.run, "saros.run(main)")
-  end)
-
-  it("may call os.exit with jobs running", function()
-    for _, arguments in ipairs {"0", "0, true"} do
-      check_leaving(run_plain, ("saros.run(main) os.exit(%s)"):format(arguments))
-      check_leaving(run_plain, ("saros.run(function() main() os.exit(%s) end)"):format(arguments))
-      check_leaving(scripts.run, ("main() os.exit(%s)"):format(arguments))
-    end
-  end)
-
-  it("takes its processes along when it is killed", function()
-    local file <close> = scripts.write(BEGIN .. [[
-      io.stdout:setvbuf("no")
-      saros.run(function() main() saros.sleep(600) end)
-    ]])
-    for _, name in ipairs {"SIGKILL", "SIGTERM"} do
-      local running <close> = process.start(LUA, file.path)
-      local pid = tonumber((running:expect("(%d+)\n")))
-      assert.is_true(processes.is_alive(pid))
-      running:signal(name)
-      running:wait(LIMIT)
-      assert.is_true(processes.ends(pid))
-    end
-  end)
-
-  it("takes them along when they have nothing to do, too", function()
-    local file <close> = scripts.write(POOL .. [[
-      io.stdout:setvbuf("no")
-      saros.run(function() print(executor:submit(own_pid):await()) saros.sleep(600) end)
-    ]])
-    local running <close> = process.start(LUA, file.path)
-    local pid = tonumber((running:expect("(%d+)\n")))
-    running:signal("SIGKILL")
-    running:wait(LIMIT)
-    assert.is_true(processes.ends(pid))
-  end)
-end)
