@@ -304,7 +304,8 @@ static int executor_gc(lua_State *L) {
     job = next;
   }
   saros__workers_stop(workers);
-  if (saros__workers_wait(workers, FINALIZER_LIMIT)) saros__workers_join(workers);
+  if (!saros__workers_wait(workers, FINALIZER_LIMIT)) saros__workers_detach(workers);
+  saros__workers_join(workers);
   saros__workers_release(workers);
   return 0;
 }
