@@ -8,8 +8,7 @@
  * for jobs that were done, by the thousand: a list without a lock, looked at
  * before each poll; only a loop that sleeps is woken by a system call. A loop
  * that waits for jobs looks at the list for a few microseconds before it goes to
- * sleep, because falling asleep and waking up again take longer than most jobs.
- * It does so once after a job was begun and after one came, not in every poll.
+ * sleep (spin.h).
  *
  * Threads: `post` and `deliver` are for any; the rest is for the loop's own.
  * The lock protects `loop`: while it is held the loop is not closed. Nothing is

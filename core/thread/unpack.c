@@ -72,6 +72,16 @@ static void keep_function(lua_State *L, saros_runtime_t *rt) {
   rt->loaded++;
 }
 
+/* Pushes the function that the state has of this id, or nothing: false. */
+static bool push_loaded(lua_State *L, saros_runtime_t *rt, const char *id) {
+  saros__push_slot(L, rt, SAROS_SLOT_LOADED);
+  lua_pushlstring(L, id, sizeof(saros_code_id_t));
+  bool known = lua_rawget(L, -2) == LUA_TFUNCTION;
+  lua_remove(L, -2);
+  if (!known) lua_pop(L, 1);
+  return known;
+}
+
 /* Pushes the function of the head; true if its upvalues are filled already. */
 static bool make_function(lua_State *L, saros_unpacker_t *u) {
   int upvalues = saros__message_get_byte(&u->head);
@@ -86,18 +96,12 @@ static bool make_function(lua_State *L, saros_unpacker_t *u) {
     load_function(L, u, code, size);
     return false;
   }
+  if (push_loaded(L, u->rt, bytes)) return true;
   lua_pushlstring(L, bytes, sizeof(saros_code_id_t));
-  saros__push_slot(L, u->rt, SAROS_SLOT_LOADED);
-  lua_pushvalue(L, -2);
-  bool known = lua_rawget(L, -2) == LUA_TFUNCTION;
-  lua_remove(L, -2);
-  if (!known) {
-    lua_pop(L, 1);
-    load_function(L, u, code, size);
-    keep_function(L, u->rt);
-  }
+  load_function(L, u, code, size);
+  keep_function(L, u->rt);
   lua_remove(L, -2); /* the id */
-  return known;
+  return false;
 }
 
 static void make_named(lua_State *L, saros_unpacker_t *u) {
@@ -290,6 +294,30 @@ static void read_footer(saros_unpacker_t *u) {
   u->head = (saros_message_reader_t){u->message, footer[1]};
 }
 
+/* The one object is a function that this state has already: true, and the values are pushed. */
+static bool unpack_known(lua_State *L, saros_unpacker_t *u, int n) {
+  saros_unpacker_t copy = *u;
+  if (saros__message_get_byte(&copy.head) != SAROS_HEAD_FUNCTION) return false;
+  saros__message_get_byte(&copy.head); /* the number of its upvalues */
+  if (!saros__message_get_byte(&copy.head)) return false;
+  const char *bytes;
+  size_t size;
+  get_string(&copy.head, &bytes, &size);
+  if (!push_loaded(L, u->rt, bytes)) return false;
+  int function = lua_gettop(L);
+  for (int i = 0; i < n; i++) {
+    if (*saros__message_peek(&u->body) == SAROS_TAG_OBJECT) {
+      saros__message_get_byte(&u->body);
+      saros__message_get_size(&u->body);
+      lua_pushvalue(L, function);
+    } else {
+      push_value(L, u);
+    }
+  }
+  lua_remove(L, function);
+  return true;
+}
+
 int saros__unpack(lua_State *L, saros_runtime_t *rt, const saros_message_t *message) {
   saros_unpacker_t u = {.rt = rt, .message = message};
   read_footer(&u);
@@ -300,6 +328,7 @@ int saros__unpack(lua_State *L, saros_runtime_t *rt, const saros_message_t *mess
     for (int i = 0; i < n; i++) push_value(L, &u);
     return n;
   }
+  if (u.objects == 1 && unpack_known(L, &u, n)) return n;
   for (int i = 0; i < TABLES; i++) lua_newtable(L);
   make_objects(L, &u);
   for (int i = 0; i < n; i++) push_value(L, &u);
