@@ -62,7 +62,8 @@ enum saros_loop_slot {
   SAROS_LOOP_FACTORY,     /* the task factory, or nil */
   SAROS_LOOP_INTERRUPT,   /* the function for the first SIGINT, or nil */
   SAROS_LOOP_EXECUTOR,    /* the default executor, or nil; false once it was shut down */
-  SAROS_LOOP_SLOTS = SAROS_LOOP_EXECUTOR,
+  SAROS_LOOP_PENDING,     /* table: futures that other threads complete, by slot; or nil */
+  SAROS_LOOP_SLOTS = SAROS_LOOP_PENDING,
 };
 
 /* What the task layer keeps per loop; see task/pool.h. */
@@ -110,6 +111,7 @@ struct saros_loop {
   uint32_t active_io;        /* what keeps run() going beside callbacks, timers and tasks */
   struct saros_signal *signals;   /* signals.c */
   struct saros_watcher *watchers; /* watcher.c */
+  uint32_t pending_slots, free_pending;    /* the thread layer's, see thread/pending.c */
   struct saros_mailbox *mailbox;           /* the thread layer's, NULL until another thread is concerned */
   bool (*collect)(saros_loop_t *loop);     /* takes in what other threads have done; true if there was any */
   bool (*linger)(saros_loop_t *loop, uint64_t deadline); /* before the loop sleeps: false lets it */

@@ -78,7 +78,10 @@ void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {
   int status = protect_run(L, &(saros_run_t){&job->message, job, rt});
   saros__message_clear(&job->message);
   job->outcome = SAROS_JOB_RESULTS;
-  if (status == LUA_OK && saros__pack_into(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS, &job->message)) return;
+  if (status == LUA_OK && saros__pack_into(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS, &job->message)) {
+    job->pending.is_plain = saros__message_is_plain(&job->message);
+    return;
+  }
   job->outcome = SAROS_JOB_FAILED;
   job->lost = !pack_failure(L, rt, &job->message);
 }

@@ -190,7 +190,6 @@ static void rouse(saros_mailbox_t *mailbox) {
 /* The loop says that it sleeps, then looks whether the list is empty; here it is the other way round. So one of both
  * notices the other. Only the first parcel of a list needs to look. */
 void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel) {
-  saros__shared_ref(&mailbox->shared); /* the parcel's own reference may go as soon as it is in */
   saros__cpu_note(&mailbox->sender);
   saros_parcel_t *newest = atomic_load_explicit(&mailbox->arrived, memory_order_relaxed);
   do {

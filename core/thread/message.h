@@ -17,13 +17,14 @@
 
 #include "thread/shared.h"
 
-enum { SAROS_MESSAGE_INSIDE = 376 };
+enum { SAROS_MESSAGE_INSIDE = 88, SAROS_MESSAGE_SHARED_INSIDE = 1 };
 
 typedef struct saros_message {
   char *bytes; /* `inside`, or a block of their own */
   size_t size, capacity;
-  saros_shared_t **shared; /* one reference each */
+  saros_shared_t **shared; /* one reference each; `shared_inside`, or a block */
   uint32_t shared_count, shared_capacity;
+  saros_shared_t *shared_inside[SAROS_MESSAGE_SHARED_INSIDE];
   char inside[SAROS_MESSAGE_INSIDE];
 } saros_message_t;
 
@@ -39,8 +40,8 @@ void saros__message_free(saros_message_t *message);
 bool saros__message_put(saros_message_t *message, const void *bytes, size_t size);
 bool saros__message_put_byte(saros_message_t *message, uint8_t byte);
 bool saros__message_put_size(saros_message_t *message, uint64_t number); /* small ones are short */
-/* Takes a reference of its own. */
-bool saros__message_put_shared(saros_message_t *message, saros_shared_t *shared);
+/* Carries an object, of which it takes a reference of its own, under a number. */
+bool saros__message_add_shared(saros_message_t *message, saros_shared_t *shared, uint32_t *number);
 
 typedef struct saros_message_reader {
   const saros_message_t *message;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "loop/errors.h"
+#include "thread/code.h"
 #include "thread/tags.h"
 #include "thread/transfer.h"
 
@@ -10,7 +11,6 @@ typedef struct saros_packer {
   saros_runtime_t *rt;
   saros_message_t *message; /* roots and bodies */
   saros_message_t heads;
-  saros_message_t scratch; /* bytecode that is being dumped */
   int mode;
   bool tracing;
   bool refreshed;    /* the names of modules are known */
@@ -155,30 +155,6 @@ static void head_of_kind(lua_State *L, saros_packer_t *p, int index, int label) 
   put(L, saros__message_put_size(&p->heads, base));
 }
 
-static int append_code(lua_State *L, const void *bytes, size_t size, void *scratch) {
-  (void)L;
-  return !saros__message_put(scratch, bytes, size);
-}
-
-/* Pushes the id and the bytecode of the Lua function at `index` as one string, made when it first travels. */
-static void push_code(lua_State *L, saros_packer_t *p, int index) {
-  saros__push_slot(L, p->rt, SAROS_SLOT_CODE);
-  lua_pushvalue(L, index);
-  if (lua_rawget(L, -2) != LUA_TSTRING) {
-    lua_pop(L, 1);
-    saros_code_id_t id = {p->rt->origin, ++p->rt->last_code};
-    p->scratch.size = 0;
-    put(L, saros__message_put(&p->scratch, &id, sizeof id));
-    lua_pushvalue(L, index);
-    put(L, lua_dump(L, append_code, &p->scratch, 0) == 0);
-    lua_pushlstring(L, p->scratch.bytes, p->scratch.size);
-    lua_pushvalue(L, -1);
-    lua_insert(L, -3);     /* cache code function code */
-    lua_rawset(L, -4);
-  }
-  lua_remove(L, -2);
-}
-
 static bool is_globals(lua_State *L, int index) {
   if (lua_type(L, index) != LUA_TTABLE) return false;
   index = lua_absindex(L, index);
@@ -206,14 +182,26 @@ static int count_upvalues(lua_State *L, int index) {
   return ar.nups;
 }
 
+/* The head of a function, into `heads`; false when out of memory. The message carries its code, unless it goes to
+ * another process. */
+static bool put_function(saros_message_t *heads, saros_message_t *message, saros_code_t *code, int upvalues,
+                         bool is_kept, int mode) {
+  bool inside = mode & SAROS_PACK_FOR_PROCESS;
+  bool ok = saros__message_put_byte(heads, inside ? SAROS_HEAD_FUNCTION : SAROS_HEAD_CODE) &&
+            saros__message_put_byte(heads, (uint8_t)upvalues) && saros__message_put_byte(heads, is_kept);
+  if (inside) {
+    return ok && saros__message_put(heads, &code->id, sizeof code->id) &&
+           saros__message_put_size(heads, code->size) && saros__message_put(heads, code->bytes, code->size);
+  }
+  uint32_t number;
+  return ok && saros__message_add_shared(message, &code->shared, &number) && saros__message_put_size(heads, number);
+}
+
 static void head_of_function(lua_State *L, saros_packer_t *p, int index) {
   int upvalues = count_upvalues(L, index);
-  put(L, saros__message_put_byte(&p->heads, SAROS_HEAD_FUNCTION) &&
-             saros__message_put_byte(&p->heads, (uint8_t)upvalues) &&
-             saros__message_put_byte(&p->heads, is_kept(L, index, upvalues)));
-  push_code(L, p, index);
-  put_string(L, &p->heads, -1);
-  lua_pop(L, 1);
+  bool kept = is_kept(L, index, upvalues);
+  saros_code_t *code = saros__code_of(L, p->rt, index);
+  put(L, put_function(&p->heads, p->message, code, upvalues, kept, p->mode));
 }
 
 static void head_of_table(lua_State *L, saros_packer_t *p, int index) {
@@ -251,10 +239,15 @@ static void put_object(lua_State *L, saros_packer_t *p, int index, int label) {
   put(L, saros__message_put_byte(p->message, SAROS_TAG_OBJECT) && saros__message_put_size(p->message, number));
 }
 
+static bool put_shared(saros_message_t *message, saros_shared_t *shared) {
+  uint32_t number;
+  return saros__message_add_shared(message, shared, &number) && saros__message_put_size(message, number);
+}
+
 static void put_userdata(lua_State *L, saros_packer_t *p, int index, int label) {
   saros_shared_t *shared = saros__shared_of(L, p->rt, index);
   if (!shared || p->mode & SAROS_PACK_FOR_PROCESS) refuse(L, p, index, label, NULL);
-  put(L, saros__message_put_byte(p->message, SAROS_TAG_SHARED) && saros__message_put_shared(p->message, shared));
+  put(L, saros__message_put_byte(p->message, SAROS_TAG_SHARED) && put_shared(p->message, shared));
 }
 
 static bool put_number(lua_State *L, saros_message_t *message, int index) {
@@ -476,48 +469,36 @@ static bool pack_slowly(lua_State *L, saros_runtime_t *rt, int first, int n, int
                         saros_message_t *message) {
   saros_packer_t p = {.rt = rt, .mode = mode, .tracing = tracing, .message = message};
   saros__message_init(&p.heads);
-  saros__message_init(&p.scratch);
   bool ok = attempt(L, &p, first, n) == LUA_OK;
   saros__message_clear(&p.heads);
-  saros__message_clear(&p.scratch);
   if (!ok) saros__message_clear(message);
   return ok;
 }
 
 /* ---- short cuts: plain values, and a function that has travelled before ---- */
 
-/* Pushes the bytecode of the Lua function at `index`, if it has travelled, and has no upvalue but perhaps the globals;
- * else pushes nothing: false. */
-static bool push_known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
-  if (lua_iscfunction(L, index)) return false;
-  saros__push_slot(L, rt, SAROS_SLOT_CODE);
-  lua_pushvalue(L, index);
-  bool known = lua_rawget(L, -2) == LUA_TSTRING;
-  lua_remove(L, -2);
-  *upvalues = known ? count_upvalues(L, index) : 0;
-  if (known && *upvalues > 0) {
-    known = *upvalues == 1;
-    lua_getupvalue(L, index, 1);
-    known = known && is_globals(L, -1);
-    lua_pop(L, 1);
-  }
-  if (!known) lua_pop(L, 1);
-  return known;
+/* The code of the Lua function at `index`, if it has travelled, and has no upvalue but perhaps the globals; or NULL. */
+static saros_code_t *known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
+  if (lua_iscfunction(L, index)) return NULL;
+  saros_code_t *code = saros__code_known(L, rt, index);
+  *upvalues = code ? count_upvalues(L, index) : 0;
+  if (*upvalues == 0) return code;
+  lua_getupvalue(L, index, 1);
+  bool fits = *upvalues == 1 && is_globals(L, -1);
+  lua_pop(L, 1);
+  return fits ? code : NULL;
 }
 
-/* The function is the one object there is; its code is on top. */
-static bool put_known(lua_State *L, saros_message_t *message, int first, int n, int upvalues) {
-  size_t size;
-  const char *code = lua_tolstring(L, -1, &size);
+/* The function is the one object there is. */
+static bool put_known(lua_State *L, saros_message_t *message, saros_code_t *code, int first, int n, int upvalues,
+                      int mode) {
   bool ok = saros__message_put_byte(message, SAROS_TAG_OBJECT) && saros__message_put_size(message, 1);
   for (int i = 1; i < n && ok; i++) ok = put_plain(L, message, first + i);
   for (int i = 0; i < upvalues && ok; i++) {
     ok = saros__message_put_byte(message, SAROS_UPVALUE_NEW) && saros__message_put_byte(message, SAROS_TAG_GLOBALS);
   }
   uint64_t footer[2] = {1, message->size};
-  return ok && saros__message_put_byte(message, SAROS_HEAD_FUNCTION) &&
-         saros__message_put_byte(message, (uint8_t)upvalues) && saros__message_put_byte(message, true) &&
-         saros__message_put_size(message, size) && saros__message_put(message, code, size) &&
+  return ok && put_function(message, message, code, upvalues, true, mode) &&
          saros__message_put(message, footer, sizeof footer);
 }
 
@@ -529,20 +510,17 @@ static bool put_all_plain(lua_State *L, saros_message_t *message, int first, int
 }
 
 /* True if it could be done this way; out of memory, the message is empty. Raises nothing. */
-static bool pack_quickly(lua_State *L, saros_runtime_t *rt, int first, int n, saros_message_t *message) {
+static bool pack_quickly(lua_State *L, saros_runtime_t *rt, int first, int n, int mode, saros_message_t *message) {
   bool has_function = n > 0 && lua_type(L, first) == LUA_TFUNCTION;
   for (int i = has_function; i < n; i++) {
     if (!is_plain(L, first + i)) return false;
   }
   int upvalues = 0;
-  if (has_function && !push_known_code(L, rt, first, &upvalues)) return false;
-  bool ok = saros__message_put_size(message, (uint64_t)n);
-  if (has_function) {
-    ok = ok && put_known(L, message, first, n, upvalues);
-    lua_pop(L, 1);
-  } else {
-    ok = ok && put_all_plain(L, message, first, n);
-  }
+  saros_code_t *code = has_function ? known_code(L, rt, first, &upvalues) : NULL;
+  if (has_function && !code) return false;
+  bool ok = saros__message_put_size(message, (uint64_t)n) &&
+            (code ? put_known(L, message, code, first, n, upvalues, mode)
+                  : put_all_plain(L, message, first, n));
   if (!ok) saros__message_clear(message);
   return true;
 }
@@ -555,7 +533,7 @@ bool saros__pack_into(lua_State *L, saros_runtime_t *rt, int first, int n, int m
     lua_pushliteral(L, "stack overflow (too many values)");
     return false;
   }
-  if (pack_quickly(L, rt, first, n, message)) {
+  if (pack_quickly(L, rt, first, n, mode, message)) {
     if (message->size > 0) return true;
     lua_pushliteral(L, "not enough memory");
     return false;

@@ -19,7 +19,7 @@ struct saros_workers {
   saros_worker_t *gone;   /* to be joined */
   unsigned max, count, started;
   unsigned searching; /* workers that look for a job, or are being woken or started to do so */
-  bool shut, broken;
+  atomic_bool shut, broken; /* written under the lock */
   char *reason;
   saros_pending_t *told; /* to be delivered when no worker is left, linked by their parcels */
   saros_message_t *initializer;
@@ -162,10 +162,7 @@ static enum saros_workers_state state_of(const saros_workers_t *pool) {
 }
 
 enum saros_workers_state saros__workers_state(saros_workers_t *pool) {
-  uv_mutex_lock(&pool->lock);
-  enum saros_workers_state state = state_of(pool);
-  uv_mutex_unlock(&pool->lock);
-  return state;
+  return state_of(pool);
 }
 
 /* It is there before anybody can learn that the pool is broken, and stays. */
