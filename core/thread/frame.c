@@ -52,18 +52,24 @@ static bool receive_all(int fd, void *bytes, size_t size) {
   return true;
 }
 
-saros_frame_t saros__frame_receive(int fd, saros_message_t **message) {
-  saros_frame_header_t header;
-  *message = NULL;
-  if (!receive_all(fd, &header, sizeof header)) return SAROS_FRAME_NONE;
-  saros_message_t *received = saros__message_new();
-  if (!received) return SAROS_FRAME_NONE;
-  if (header.size > 0) received->bytes = malloc(header.size);
-  received->size = received->capacity = received->bytes ? header.size : 0;
-  if (received->size != header.size || !receive_all(fd, received->bytes, received->size)) {
-    saros__message_free(received);
-    return SAROS_FRAME_NONE;
+/* Makes room for so many bytes in an empty message. */
+static bool make_room(saros_message_t *message, uint64_t size) {
+  if (size > message->capacity) {
+    char *bytes = malloc(size);
+    if (!bytes) return false;
+    message->bytes = bytes;
+    message->capacity = size;
   }
-  *message = received;
-  return (saros_frame_t)header.kind;
+  message->size = size;
+  return true;
+}
+
+saros_frame_t saros__frame_receive(int fd, saros_message_t *message) {
+  saros_frame_header_t header;
+  if (!receive_all(fd, &header, sizeof header)) return SAROS_FRAME_NONE;
+  if (make_room(message, header.size) && receive_all(fd, message->bytes, message->size)) {
+    return (saros_frame_t)header.kind;
+  }
+  saros__message_clear(message);
+  return SAROS_FRAME_NONE;
 }

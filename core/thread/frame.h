@@ -27,7 +27,7 @@ typedef enum saros_frame {
 /* Sends a frame with this message, or an empty one; false if the other end is gone. */
 bool saros__frame_send(int fd, saros_frame_t kind, const saros_message_t *message);
 
-/* Waits for a frame, and makes its message, which is the caller's. */
-saros_frame_t saros__frame_receive(int fd, saros_message_t **message);
+/* Waits for a frame, and puts its message into an empty one. */
+saros_frame_t saros__frame_receive(int fd, saros_message_t *message);
 
 #endif

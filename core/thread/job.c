@@ -10,21 +10,16 @@
 /* A call that is being made. */
 typedef struct saros_run {
   const saros_message_t *message;
-  saros_message_t **owned; /* where it is, to be freed as soon as it was read; NULL: it is somebody else's */
+  saros_message_t *owned; /* the same, to be cleared as soon as it was read; NULL: it is somebody else's */
   saros_runtime_t *rt;
 } saros_run_t;
-
-static void free_message(saros_message_t **message) {
-  saros__message_free(*message);
-  *message = NULL;
-}
 
 /* Argument: the run. */
 static int make_call(lua_State *L) {
   saros_run_t *run = lua_touserdata(L, 1);
   lua_settop(L, 0);
   int n = saros__unpack(L, run->rt, run->message);
-  if (run->owned) free_message(run->owned);
+  if (run->owned) saros__message_clear(run->owned);
   lua_call(L, n - 1, LUA_MULTRET);
   return lua_gettop(L);
 }
@@ -87,49 +82,33 @@ static void push_traceback(lua_State *L, saros_runtime_t *rt) {
   saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
 }
 
-saros_message_t *saros__pack_failure(lua_State *L, saros_runtime_t *rt, int mode) {
+/* Packs the error on top of L, which is popped, with its traceback; false when memory runs out. */
+static bool pack_failure(lua_State *L, saros_runtime_t *rt, int mode, saros_message_t *message) {
   int error = lua_gettop(L);
-  if (!lua_checkstack(L, LUA_MINSTACK)) return NULL;
+  if (!lua_checkstack(L, LUA_MINSTACK)) return false;
   push_traceback(L, rt);
-  saros_message_t *message = saros__try_pack(L, rt, error, 2, SAROS_PACK_ERROR | mode);
-  if (!message) {
-    lua_pushcfunction(L, explain);
-    lua_pushvalue(L, error);
-    lua_pushvalue(L, error + 2);
-    if (lua_pcall(L, 2, 1, 0) != LUA_OK) lua_pushvalue(L, error + 2);
-    lua_pushnil(L);
-    message = saros__try_pack(L, rt, lua_gettop(L) - 1, 2, SAROS_PACK_ERROR | mode);
-  }
-  lua_settop(L, error - 1);
-  return message;
+  if (saros__pack_into(L, rt, error, 2, SAROS_PACK_ERROR | mode, message)) return true;
+  lua_pushcfunction(L, explain);
+  lua_pushvalue(L, error);
+  lua_pushvalue(L, error + 2);
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK) lua_pushvalue(L, error + 2);
+  lua_pushnil(L);
+  return saros__pack_into(L, rt, lua_gettop(L) - 1, 2, SAROS_PACK_ERROR | mode, message);
 }
 
-enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_message_t **message, int mode) {
+enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_message_t *message, int mode) {
   lua_settop(L, 0);
-  int status = protect_run(L, &(saros_run_t){*message, message, rt});
-  free_message(message);
-  if (status == LUA_OK) {
-    *message = saros__try_pack(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS | mode);
-    if (*message) {
-      lua_settop(L, 0);
-      return SAROS_JOB_RESULTS;
-    }
+  int status = protect_run(L, &(saros_run_t){message, message, rt});
+  saros__message_clear(message);
+  if (status == LUA_OK && saros__pack_into(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS | mode, message)) {
+    return SAROS_JOB_RESULTS;
   }
-  *message = saros__pack_failure(L, rt, mode);
-  lua_settop(L, 0);
-  return SAROS_JOB_FAILED;
+  return pack_failure(L, rt, mode, message) ? SAROS_JOB_FAILED : SAROS_JOB_NONE;
 }
 
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {
   job->outcome = saros__perform(L, rt, &job->message, 0);
-}
-
-/* ---- in the loop's thread ---- */
-
-int saros__take_results(lua_State *L, saros_runtime_t *rt, const saros_message_t *message, bool failed) {
-  if (!message) return luaL_error(L, "not enough memory");
-  int n = saros__unpack(L, rt, message);
-  if (!failed) return n;
-  saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
-  return lua_error(L);
+  job->lost = job->outcome == SAROS_JOB_NONE;
+  if (job->lost) job->outcome = SAROS_JOB_FAILED;
+  if (job->outcome == SAROS_JOB_RESULTS) job->pending.is_plain = saros__message_is_plain(&job->message);
 }

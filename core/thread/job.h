@@ -28,18 +28,19 @@ typedef struct saros_job {
   struct saros_job *previous, *next; /* in the queue of the workers */
   bool queued;
   struct saros_worker *worker; /* that runs it */
-  saros_message_t *message;
   struct saros_executor *executor; /* alive as long as the loop keeps it, see executor.c */
   uint8_t outcome;
   int status; /* as waitpid gives it; -1: unknown */
+  bool lost; /* memory ran out for its message */
+  saros_message_t message;
 } saros_job_t;
 
 /* In the worker's thread and state: makes the call. Does not raise. */
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt);
 
-/* The same for a message alone, which is freed, and replaced by what comes back: NULL when memory runs out. `mode` is 0
- * or SAROS_PACK_FOR_PROCESS. Clears the stack of L. */
-enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_message_t **message, int mode);
+/* The same for a message alone, which is replaced by what comes back; SAROS_JOB_NONE when memory runs out for that.
+ * `mode` is 0 or SAROS_PACK_FOR_PROCESS. All of the stack of L is the call's. */
+enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_message_t *message, int mode);
 
 /* Calls an initializer, and clears the stack of L. False if it failed, with the reason as text, the caller's to free;
  * NULL if there is no memory for it. */
@@ -47,11 +48,5 @@ bool saros__run_initializer(lua_State *L, saros_runtime_t *rt, const saros_messa
 
 /* Makes the call of a message in L, in protected mode; what it raises is on top then. */
 int saros__run_message(lua_State *L, saros_runtime_t *rt, const saros_message_t *message);
-
-/* Packs the error on top of L, which is popped, with its traceback. NULL when memory runs out. */
-saros_message_t *saros__pack_failure(lua_State *L, saros_runtime_t *rt, int mode);
-
-/* Loop's thread: pushes what a message with results, or an error, has; the latter is raised. */
-int saros__take_results(lua_State *L, saros_runtime_t *rt, const saros_message_t *message, bool failed);
 
 #endif

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "thread/frame.h"
+#include "thread/transfer.h"
 #include "thread/worker.h"
 
 /* ---- stopping ---- */
@@ -50,11 +51,9 @@ static char *explain_end(const char *program, int status) {
 }
 
 /* The child's answer when it has been started, and has called the initializer. */
-static saros_frame_t greet(const saros_child_t *child, const saros_message_t *initializer, saros_message_t **message) {
+static saros_frame_t greet(const saros_child_t *child, const saros_message_t *initializer, saros_message_t *message) {
   saros_frame_t kind = saros__frame_receive(child->fd, message);
   if (kind != SAROS_FRAME_READY || !initializer) return kind;
-  saros__message_free(*message);
-  *message = NULL;
   if (!saros__frame_send(child->fd, SAROS_FRAME_INITIALIZE, initializer)) return SAROS_FRAME_NONE;
   return saros__frame_receive(child->fd, message);
 }
@@ -68,16 +67,17 @@ static bool start_child(saros_worker_t *worker, const saros_message_t *initializ
     saros__workers_break(worker->pool, format("cannot start a worker process: %s: %s", command->program, strerror(error)));
     return false;
   }
-  saros_message_t *message;
+  saros_message_t message;
+  saros__message_init(&message);
   saros_frame_t kind = greet(child, initializer, &message);
   if (kind != SAROS_FRAME_READY) {
     int status = saros__child_end(child);
     if (!saros__child_was_killed(child)) {
       bool refused = kind == SAROS_FRAME_REFUSED;
-      saros__workers_break(worker->pool, refused ? copy_text(message) : explain_end(command->program, status));
+      saros__workers_break(worker->pool, refused ? copy_text(&message) : explain_end(command->program, status));
     }
   }
-  saros__message_free(message);
+  saros__message_clear(&message);
   return kind == SAROS_FRAME_READY;
 }
 
@@ -93,12 +93,12 @@ static bool need_child(saros_worker_t *worker, const saros_message_t *initialize
 
 /* The child makes the call, or ends. */
 static void send_job(saros_child_t *child, saros_job_t *job) {
-  bool sent = saros__frame_send(child->fd, SAROS_FRAME_CALL, job->message);
-  saros__message_free(job->message);
-  job->message = NULL;
+  bool sent = saros__frame_send(child->fd, SAROS_FRAME_CALL, &job->message);
+  saros__message_clear(&job->message);
   saros_frame_t kind = sent ? saros__frame_receive(child->fd, &job->message) : SAROS_FRAME_NONE;
   if (kind == SAROS_FRAME_RESULTS || kind == SAROS_FRAME_FAILED) {
     job->outcome = kind == SAROS_FRAME_RESULTS ? SAROS_JOB_RESULTS : SAROS_JOB_FAILED;
+    job->pending.is_plain = kind == SAROS_FRAME_RESULTS && saros__message_is_plain(&job->message);
     return;
   }
   job->status = saros__child_end(child);

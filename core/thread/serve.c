@@ -66,12 +66,11 @@ static bool answer(int fd, saros_frame_t kind, const saros_message_t *message) {
   return saros__frame_send(fd, kind, message);
 }
 
-/* Takes the message over. */
 static bool make_call(lua_State *L, saros_runtime_t *rt, int fd, saros_message_t *message) {
-  enum saros_outcome outcome = saros__perform(L, rt, &message, SAROS_PACK_FOR_PROCESS);
-  bool sent = message && answer(fd, outcome == SAROS_JOB_RESULTS ? SAROS_FRAME_RESULTS : SAROS_FRAME_FAILED, message);
-  saros__message_free(message);
-  return sent;
+  enum saros_outcome outcome = saros__perform(L, rt, message, SAROS_PACK_FOR_PROCESS);
+  lua_settop(L, 0);
+  if (outcome == SAROS_JOB_NONE) return false;
+  return answer(fd, outcome == SAROS_JOB_RESULTS ? SAROS_FRAME_RESULTS : SAROS_FRAME_FAILED, message);
 }
 
 static bool initialize(lua_State *L, saros_runtime_t *rt, int fd, const saros_message_t *initializer) {
@@ -85,17 +84,18 @@ static bool initialize(lua_State *L, saros_runtime_t *rt, int fd, const saros_me
 
 /* Does what the next frame says; false: it was the last one. */
 static bool serve_frame(lua_State *L, saros_runtime_t *rt, int fd) {
-  saros_message_t *message;
-  saros_frame_t kind = saros__frame_receive(fd, &message);
-  if (kind == SAROS_FRAME_CALL) {
-    if (!make_call(L, rt, fd, message)) end_with_parent();
-    return true;
+  saros_message_t message;
+  saros__message_init(&message);
+  bool goes_on;
+  switch (saros__frame_receive(fd, &message)) {
+    case SAROS_FRAME_CALL: goes_on = make_call(L, rt, fd, &message); break;
+    case SAROS_FRAME_INITIALIZE: goes_on = initialize(L, rt, fd, &message); break;
+    case SAROS_FRAME_GOODBYE: return false;
+    default: goes_on = false;
   }
-  if (kind != SAROS_FRAME_INITIALIZE && kind != SAROS_FRAME_GOODBYE) end_with_parent();
-  bool goes_on = kind == SAROS_FRAME_INITIALIZE;
-  if (goes_on && !initialize(L, rt, fd, message)) end_with_parent();
-  saros__message_free(message);
-  return goes_on;
+  saros__message_clear(&message);
+  if (!goes_on) end_with_parent();
+  return true;
 }
 
 /* serve_parent(descriptor): makes the calls that the parent sends, until it says goodbye. */

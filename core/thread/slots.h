@@ -11,6 +11,7 @@ enum {
   SAROS_SLOT_PROCESS_POOL,
   SAROS_SLOT_CHANNEL,
   SAROS_SLOT_PROMISE,
+  SAROS_SLOT_CODE_CLASS,
   SAROS_SLOT_UNPACK, /* function: unpacks a message */
 };
 

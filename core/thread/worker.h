@@ -6,6 +6,7 @@
 #define SAROS_THREAD_WORKER_H
 
 #include "thread/pool.h"
+#include "thread/spin.h"
 
 typedef struct saros_worker {
   saros_workers_t *pool;                     /* a reference */
@@ -16,7 +17,9 @@ typedef struct saros_worker {
   saros_job_t *job; /* that it runs */
   saros_stop_t stop;   /* of a thread that runs Lua */
   saros_child_t child; /* of one that has a process */
+  saros_spinner_t spinner;
   unsigned number;
+  bool detached; /* nobody will join its thread: it frees itself */
 } saros_worker_t;
 
 /* Any thread: starts one, which looks for jobs; under the pool's lock. */
