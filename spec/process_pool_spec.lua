@@ -107,22 +107,6 @@ describe("saros.ProcessPoolExecutor #threads", function()
     assert.equal(7, failure.code)
   end))
 
-  it("transfers large messages both ways while the loop goes on", with_executor(ONE, function(executor)
-    local text = ("0123456789"):rep(1024 * 1024)
-    local ticks = 0
-    local ticker = saros.create_task(function()
-      while true do
-        ticks = ticks + 1
-        saros.sleep(0.001)
-      end
-    end)
-    local there, back = executor:submit(function(s) return #s, s .. "!" end, text):await()
-    ticker:cancel()
-    assert.equal(#text, there)
-    assert.is_true(back == text .. "!")
-    assert.is_true(ticks >= 3)
-  end))
-
   it("refuses what processes cannot share", with_executor(ONE, function(executor)
     local loop = saros.get_running_loop()
     local function count(...) return select("#", ...) end

@@ -53,6 +53,23 @@ describe("a program with processes #threads", function()
     assert.equal("in a process\n42\n", output)
   end)
 
+  -- In a program of its own: what the system's allocator has learnt from such sizes stays with a process.
+  it("exchanges large messages with them while its loop goes on", function()
+    assert.equal("10485760\ttrue\ttrue\n", scripts.output_of(POOL .. [[
+      local text = ("0123456789"):rep(1024 * 1024)
+      local ticks = 0
+      local ticker = saros.create_task(function()
+        while true do
+          ticks = ticks + 1
+          saros.sleep(0.001)
+        end
+      end)
+      local there, back = executor:submit(function(s) return #s, s .. "!" end, text):await()
+      ticker:cancel()
+      print(there, back == text .. "!", ticks >= 3)
+    ]]))
+  end)
+
   it("may end with jobs running", function()
     check_leaving(run_plain, "saros.run(main)")
     check_leaving(run_plain, "local loop = saros.new_event_loop() loop:run_until_complete(main)")
