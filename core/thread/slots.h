@@ -13,6 +13,9 @@ enum {
   SAROS_SLOT_PROMISE,
   SAROS_SLOT_CODE_CLASS,
   SAROS_SLOT_UNPACK, /* function: unpacks a message */
+  SAROS_SLOT_THREAD_END,
 };
+
+_Static_assert(SAROS_SLOT_THREAD_END <= SAROS_SLOT_THREAD_LAST + 1, "the runtime's anchor has no room for these slots");
 
 #endif
