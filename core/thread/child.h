@@ -40,7 +40,8 @@ void saros__child_destroy(saros_child_t *child);
 /* Starts the process. Returns 0 or an error number. */
 int saros__child_start(saros_child_t *child, const saros_command_t *command);
 
-/* Any thread: ends the process at once, and what its own thread waits for. One that is not there yet ends when it is. */
+/* Any thread: ends the process at once, and what its own thread waits for. One that is not there yet ends when it
+ * is. */
 void saros__child_kill(saros_child_t *child);
 
 /* What was wanted is done: a kill that came for it will not be one for what follows. */

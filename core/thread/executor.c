@@ -73,7 +73,8 @@ static int raise_death(lua_State *L, saros_runtime_t *rt, int status) {
   bool known = status != -1, signalled = known && WIFSIGNALED(status);
   if (signalled) {
     int number = WTERMSIG(status);
-    saros__push_error(L, rt, "BrokenExecutor", "a worker process was ended by signal %d (%s)", number, strsignal(number));
+    saros__push_error(L, rt, "BrokenExecutor", "a worker process was ended by signal %d (%s)", number,
+                      strsignal(number));
     lua_pushinteger(L, number);
     lua_setfield(L, -2, "signal");
   } else if (known) {
@@ -297,14 +298,14 @@ static void check_options(lua_State *L, saros_runtime_t *rt, int index) {
   }
 }
 
-/*** Runs functions in processes of their own; `local executor <close> = saros.ProcessPoolExecutor()` shuts it down at the
- * end of the scope. Mirrors `concurrent.futures.ProcessPoolExecutor`.
+/*** Runs functions in processes of their own; `local executor <close> = saros.ProcessPoolExecutor()` shuts it down
+ * at the end of the scope. Mirrors `concurrent.futures.ProcessPoolExecutor`.
  * @type ProcessPoolExecutor
  */
 
-/*** Runs a function in a worker process, with copies of its upvalues and arguments. What cannot be transferred makes the
- * future fail, and so does a process that ends meanwhile: with a BrokenExecutor, which has the `signal` or the `status`.
- * Cancelling the future takes a job back that waits, and kills the process of one that runs. Mirrors
+/*** Runs a function in a worker process, with copies of its upvalues and arguments. What cannot be transferred makes
+ * the future fail, and so does a process that ends meanwhile: with a BrokenExecutor, which has the `signal` or the
+ * `status`. Cancelling the future takes a job back that waits, and kills the process of one that runs. Mirrors
  * `concurrent.futures.Executor.submit`.
  * @function ProcessPoolExecutor:submit
  * @tparam function fn what to call there
@@ -418,7 +419,8 @@ void saros__executor_push_default(lua_State *L, saros_runtime_t *rt) {
 }
 
 /* Packs the initializer at `first` and the arguments above it, if there is one. May raise. */
-static saros_message_t *pack_initializer(lua_State *L, saros_runtime_t *rt, const saros_executor_t *executor, int first) {
+static saros_message_t *pack_initializer(lua_State *L, saros_runtime_t *rt, const saros_executor_t *executor,
+                                         int first) {
   if (lua_isnoneornil(L, first)) return NULL;
   return saros__pack(L, rt, first, lua_gettop(L) - first + 1, call_mode(executor));
 }

@@ -17,7 +17,7 @@
  * that have ended are kept to be joined.
  *
  * The lock protects everything but what is atomic. It is not held while Lua runs,
- * and no other lock is taken with it; it is while a thread is started or signalled,
+ * and no other lock is taken with it but a child's; it is while a thread is started or signalled,
  * for then the thread cannot end.
  *
  * Threads: the executor's, for what says nothing else.
@@ -52,7 +52,8 @@ typedef struct saros_workers_options {
   saros_command_t command;       /* of processes: how to start one */
 } saros_workers_options_t;
 
-/* Takes the initializer, the paths and the command over; NULL when out of memory, and then they are still the caller's. */
+/* Takes the initializer, the paths and the command over; NULL when out of memory, and then they are still the
+ * caller's. */
 saros_workers_t *saros__workers_new(const saros_workers_options_t *options);
 
 /* Whether jobs can be added; else why not. */

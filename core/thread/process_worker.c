@@ -64,7 +64,8 @@ static bool start_child(saros_worker_t *worker, const saros_message_t *initializ
   const saros_command_t *command = saros__workers_command(worker->pool);
   int error = saros__child_start(child, command);
   if (error != 0) {
-    saros__workers_break(worker->pool, format("cannot start a worker process: %s: %s", command->program, strerror(error)));
+    saros__workers_break(worker->pool,
+                         format("cannot start a worker process: %s: %s", command->program, strerror(error)));
     return false;
   }
   saros_message_t message;
