@@ -78,4 +78,11 @@ end
 
 function instances.Barrier() return saros.Barrier(1) end
 
+function instances.ThreadPoolExecutor() return saros.ThreadPoolExecutor() end
+
+function instances.MapIterator()
+  local executor <close> = saros.ThreadPoolExecutor()
+  return executor:map(math.abs, {-1})
+end
+
 return instances
