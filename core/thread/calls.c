@@ -145,7 +145,7 @@ static int callable_tostring(lua_State *L) {
 /*** Calls a function on a loop of another thread; the function and its arguments are transferred. Mirrors
  * `asyncio.loop.call_soon_threadsafe`.
  * @function LoopProxy:call_soon_threadsafe
- * @tparam function fn
+ * @tparam function fn what to call there
  * @param[opt] ... its arguments
  * @raise TransferError; RuntimeError if the loop is closed
  */

@@ -231,6 +231,11 @@ int saros__executor_shutdown(lua_State *L, saros_runtime_t *rt, int index, bool 
 
 /* ---- methods ---- */
 
+/*** Threads that run functions, each with a Lua state of its own. `saros.ThreadPoolExecutor` makes one. Mirrors
+ * `concurrent.futures.ThreadPoolExecutor`.
+ * @type ThreadPoolExecutor
+ */
+
 /*** Runs a function in a worker, with copies of its upvalues and arguments. What cannot be transferred makes the
  * future fail. Cancelling the future takes a job back that waits, and stops the Lua code of one that runs.
  * Mirrors `concurrent.futures.Executor.submit`.
