@@ -483,7 +483,8 @@ function saros.EventLoop:call_soon(fn, ...) end
 function saros.EventLoop:call_soon_threadsafe(fn, ...) end
 
 ---Closes the loop. The tasks that are left get a CancelledError where they wait, and their `<close>`
----scopes run; errors that nobody retrieved are reported. Closing twice is harmless.
+---scopes run; errors that nobody retrieved are reported. The default executor is shut down without waiting for the
+---jobs that run. Closing twice is harmless.
 ---Mirrors `asyncio.loop.close`.
 ---
 ---Raises: RuntimeError if the loop is running
@@ -654,6 +655,15 @@ function saros.EventLoop:run() end
 ---Raises: RuntimeError if the loop is closed, or a loop is already running; KeyboardInterrupt
 function saros.EventLoop:run_forever() end
 
+---Runs a function in a worker of an executor. Mirrors `asyncio.loop.run_in_executor`.
+---
+---Raises: RuntimeError if the executor was shut down, or the loop closed; BrokenExecutor
+---@param executor? saros.ThreadPoolExecutor an executor; nil for the loop's default one, which has at most 32 threads, or 4 more than there are processors
+---@param fn function what to call there
+---@param ... any its arguments
+---@return saros.Future # a future of all its results
+function saros.EventLoop:run_in_executor(executor, fn, ...) end
+
 ---Runs one iteration: polls for I/O, moves the timers that are due, runs what was ready.
 ---A loop class overrides it to see every iteration.
 ---
@@ -673,6 +683,13 @@ function saros.EventLoop:run_until_complete(x, ...) end
 ---@param enabled boolean true for on
 function saros.EventLoop:set_debug(enabled) end
 
+---Sets the executor that is used where none is given. Closing the loop shuts it down. Mirrors
+---`asyncio.loop.set_default_executor`.
+---
+---Raises: RuntimeError if the loop is closed; `bad argument` for what is no executor
+---@param executor saros.ThreadPoolExecutor what has a method `submit`
+function saros.EventLoop:set_default_executor(executor) end
+
 ---Set the function to call with errors that nobody can catch.
 ---Mirrors `loop.set_exception_handler`.
 ---
@@ -685,12 +702,24 @@ function saros.EventLoop:set_exception_handler(handler) end
 ---@param factory? function nil: the default
 function saros.EventLoop:set_task_factory(factory) end
 
+---Shuts the default executor down and waits for its threads, if there is one; it cannot be used afterwards.
+---`saros.run` does so at its end. Mirrors `asyncio.loop.shutdown_default_executor`.
+function saros.EventLoop:shutdown_default_executor() end
+
 ---What the loop has done so far. Not in asyncio.
 ---@return { iterations: integer, callbacks: integer, tasks: integer, timers: integer, busy: number, idle: number, lag: { le: number, count: integer }[] } # `iterations`, `callbacks`, `tasks` and `timers` (those alive now), `busy` and `idle` (seconds), `lag` (a list of `{le=, count=}`: how many times timers were at most `le` seconds late)
 function saros.EventLoop:stats() end
 
 ---Makes the loop stop at the end of the current iteration. Mirrors `asyncio.loop.stop`.
 function saros.EventLoop:stop() end
+
+---Makes a function that may be passed to any thread: calling it there schedules `fn` on this loop, with copies of
+---the arguments. On the loop's own thread it is `call_soon`. It keeps `fn` alive, but not the loop going.
+---
+---Raises: RuntimeError if the loop is closed
+---@param fn function what to call on this loop
+---@return function # a callable, which raises a RuntimeError once the loop is closed, and a TransferError for arguments that cannot be transferred
+function saros.EventLoop:threadsafe(fn) end
 
 ---The loop's monotonic clock, read afresh. Mirrors `asyncio.loop.time`.
 ---@return number # seconds
@@ -844,6 +873,31 @@ function saros.Lock:locked() end
 ---
 ---Raises: `RuntimeError` if nobody holds it
 function saros.Lock:release() end
+
+---A loop of another thread: what a loop arrives as when it travels.
+---@class saros.LoopProxy
+local LoopProxy = {}
+
+---Calls a function on a loop of another thread; the function and its arguments are transferred. Mirrors
+---`asyncio.loop.call_soon_threadsafe`.
+---
+---Raises: TransferError; RuntimeError if the loop is closed
+---@param fn function what to call there
+---@param ... any its arguments
+function LoopProxy:call_soon_threadsafe(fn, ...) end
+
+---The monotonic clock, which all loops share but those that override it.
+---@return number # seconds
+function LoopProxy:time() end
+
+---What `map` gives: calling it gives the next index and value, and nil at the end. After an error, or `close`,
+---there are no more, and the jobs that are left are cancelled.
+---@class saros.MapIterator
+local MapIterator = {}
+
+---Cancel what is left; there are no more steps. `local results <close> = executor:map(fn, list)` does it at the
+---end of the scope.
+function MapIterator:close() end
 
 ---What the classes of the library inherit, other than loops and kinds of errors.
 ---@class saros.Object
@@ -1217,6 +1271,46 @@ saros.TaskGroup = {}
 ---@return saros.Task
 function saros.TaskGroup:create_task(fn, ...) end
 
+---Threads that run functions, each with a Lua state of its own. `saros.ThreadPoolExecutor` makes one. Mirrors
+---`concurrent.futures.ThreadPoolExecutor`.
+---@class saros.ThreadPoolExecutor
+local ThreadPoolExecutor = {}
+
+---@class saros.ThreadPoolExecutor.map.options
+---@field chunksize? integer how many items make one job: more are cheaper where calls are short; 1 by default
+---@field timeout? number seconds, counted from the call of `map`, in which all results must have come
+
+---Call a function with each item of a list, in the workers. All calls are submitted at once.
+---Mirrors `concurrent.futures.Executor.map`.
+---
+---Raises: what `submit` raises; `bad argument`; `ValueError` for an unknown option and a chunk of nothing
+---@param fn fun(item: any): any what to call there
+---@param list any[] the items
+---@param options? saros.ThreadPoolExecutor.map.options how to go about it
+---@return saros.MapIterator # an iterator of `index, value` in the order of the list, whose steps suspend the task and raise the call's error, or a `TimeoutError`
+function ThreadPoolExecutor:map(fn, list, options) end
+
+---@class saros.ThreadPoolExecutor.shutdown.options
+---@field wait? boolean return when all threads have ended: a task is suspended, other code blocks; true by default
+---@field cancel_futures? boolean cancel the jobs that no worker has begun; false by default
+
+---Takes no more jobs, and ends the workers when they have done those that there are. It may be called again.
+---Mirrors `concurrent.futures.Executor.shutdown`.
+---
+---Raises: ValueError for an unknown option
+---@param options? saros.ThreadPoolExecutor.shutdown.options what to do about the jobs that there are
+function ThreadPoolExecutor:shutdown(options) end
+
+---Runs a function in a worker, with copies of its upvalues and arguments. What cannot be transferred makes the
+---future fail. Cancelling the future takes a job back that waits, and stops the Lua code of one that runs.
+---Mirrors `concurrent.futures.Executor.submit`.
+---
+---Raises: RuntimeError after `shutdown`, and without a running loop; BrokenExecutor when an initializer has failed
+---@param fn function what to call there
+---@param ... any its arguments
+---@return saros.Future # a future of all its results; its error, if it is an error object, has the worker's `traceback`
+function ThreadPoolExecutor:submit(fn, ...) end
+
 ---A scope with a deadline. Mirrors `asyncio.Timeout`.
 ---@class saros.Timeout
 local Timeout = {}
@@ -1404,6 +1498,21 @@ function saros.testing.VirtualClockPolicy:new_event_loop() end
 ---@return saros.Runner
 function saros.Runner(options) end
 
+---@class saros.ThreadPoolExecutor.options
+---@field max_workers? integer how many threads there may be; by default 4 more than there are processors, and 32 at most
+---@field thread_name_prefix? string what the system calls the threads, followed by their numbers; "saros" by default
+---@field initializer? function what each worker calls before its first job; if it fails, the executor is broken
+---@field initargs? table a list of its arguments
+
+---Make an executor. Its threads are started when they are needed.
+---`local executor <close> = saros.ThreadPoolExecutor()` shuts it down at the end of the scope.
+---Mirrors `concurrent.futures.ThreadPoolExecutor`.
+---
+---Raises: `bad argument`; `ValueError` for an unknown option, and if there are to be no workers; `TransferError` for an initializer that cannot be transferred
+---@param options? saros.ThreadPoolExecutor.options how its workers are
+---@return saros.ThreadPoolExecutor
+function saros.ThreadPoolExecutor(options) end
+
 ---The tasks of a loop that are not done, in order of creation. Mirrors `asyncio.all_tasks`.
 ---@param loop? saros.EventLoop the running loop by default
 ---@return saros.Task[]
@@ -1427,6 +1536,13 @@ function saros.as_completed(list, options) end
 ---@param awaitable saros.awaitable what to wait for
 ---@return any ... # its results
 function saros.await(awaitable) end
+
+---Makes the whole thread sleep, with every task that runs in it: for jobs in other threads. Cancelling the job's
+---future, and Ctrl-C, end it early. Mirrors `time.sleep`.
+---
+---Raises: ValueError for NaN
+---@param seconds number zero or less: not at all
+function saros.blocking_sleep(seconds) end
 
 ---A copy of the current context. Mirrors `contextvars.copy_context`.
 ---@return saros.Context
@@ -1665,6 +1781,15 @@ function saros.timeout(delay) end
 ---@return saros.Timeout # as of `timeout`
 function saros.timeout_at(when) end
 
+---Runs a function in a thread of the loop's default executor, and suspends the calling task until it is done.
+---Cancelling the task stops the function's Lua code. Mirrors `asyncio.to_thread`.
+---
+---Raises: its own error; TransferError for what cannot be transferred; RuntimeError outside a task
+---@param fn function what to call there, with copies of its upvalues
+---@param ... any its arguments
+---@return any ... # all its results
+function saros.to_thread(fn, ...) end
+
 ---@class saros.wait.options
 ---@field timeout? number seconds, no limit by default, and no error when they are over
 ---@field return_when? string `saros.ALL_COMPLETED`, `saros.FIRST_COMPLETED`, or `saros.FIRST_EXCEPTION`, when one has failed or all are done; "ALL_COMPLETED" by default
@@ -1775,7 +1900,8 @@ function saros.loop.call_soon(fn, ...) end
 function saros.loop.call_soon_threadsafe(fn, ...) end
 
 ---Closes the loop. The tasks that are left get a CancelledError where they wait, and their `<close>`
----scopes run; errors that nobody retrieved are reported. Closing twice is harmless.
+---scopes run; errors that nobody retrieved are reported. The default executor is shut down without waiting for the
+---jobs that run. Closing twice is harmless.
 ---Mirrors `asyncio.loop.close`.
 ---
 ---Raises: RuntimeError if the loop is running
@@ -1940,6 +2066,15 @@ function saros.loop.run() end
 ---Raises: RuntimeError if the loop is closed, or a loop is already running; KeyboardInterrupt
 function saros.loop.run_forever() end
 
+---Runs a function in a worker of an executor. Mirrors `asyncio.loop.run_in_executor`.
+---
+---Raises: RuntimeError if the executor was shut down, or the loop closed; BrokenExecutor
+---@param executor? saros.ThreadPoolExecutor an executor; nil for the loop's default one, which has at most 32 threads, or 4 more than there are processors
+---@param fn function what to call there
+---@param ... any its arguments
+---@return saros.Future # a future of all its results
+function saros.loop.run_in_executor(executor, fn, ...) end
+
 ---Runs one iteration: polls for I/O, moves the timers that are due, runs what was ready.
 ---A loop class overrides it to see every iteration.
 ---
@@ -1959,6 +2094,13 @@ function saros.loop.run_until_complete(x, ...) end
 ---@param enabled boolean true for on
 function saros.loop.set_debug(enabled) end
 
+---Sets the executor that is used where none is given. Closing the loop shuts it down. Mirrors
+---`asyncio.loop.set_default_executor`.
+---
+---Raises: RuntimeError if the loop is closed; `bad argument` for what is no executor
+---@param executor saros.ThreadPoolExecutor what has a method `submit`
+function saros.loop.set_default_executor(executor) end
+
 ---Set the function to call with errors that nobody can catch.
 ---Mirrors `loop.set_exception_handler`.
 ---
@@ -1971,12 +2113,24 @@ function saros.loop.set_exception_handler(handler) end
 ---@param factory? function nil: the default
 function saros.loop.set_task_factory(factory) end
 
+---Shuts the default executor down and waits for its threads, if there is one; it cannot be used afterwards.
+---`saros.run` does so at its end. Mirrors `asyncio.loop.shutdown_default_executor`.
+function saros.loop.shutdown_default_executor() end
+
 ---What the loop has done so far. Not in asyncio.
 ---@return { iterations: integer, callbacks: integer, tasks: integer, timers: integer, busy: number, idle: number, lag: { le: number, count: integer }[] } # `iterations`, `callbacks`, `tasks` and `timers` (those alive now), `busy` and `idle` (seconds), `lag` (a list of `{le=, count=}`: how many times timers were at most `le` seconds late)
 function saros.loop.stats() end
 
 ---Makes the loop stop at the end of the current iteration. Mirrors `asyncio.loop.stop`.
 function saros.loop.stop() end
+
+---Makes a function that may be passed to any thread: calling it there schedules `fn` on this loop, with copies of
+---the arguments. On the loop's own thread it is `call_soon`. It keeps `fn` alive, but not the loop going.
+---
+---Raises: RuntimeError if the loop is closed
+---@param fn function what to call on this loop
+---@return function # a callable, which raises a RuntimeError once the loop is closed, and a TransferError for arguments that cannot be transferred
+function saros.loop.threadsafe(fn) end
 
 ---The loop's monotonic clock, read afresh. Mirrors `asyncio.loop.time`.
 ---@return number # seconds

@@ -142,10 +142,14 @@ static int callable_tostring(lua_State *L) {
 
 /* ---- proxies ---- */
 
+/*** A loop of another thread: what a loop arrives as when it travels.
+ * @type LoopProxy
+ */
+
 /*** Calls a function on a loop of another thread; the function and its arguments are transferred. Mirrors
  * `asyncio.loop.call_soon_threadsafe`.
  * @function LoopProxy:call_soon_threadsafe
- * @tparam function fn
+ * @tparam function fn what to call there
  * @param[opt] ... its arguments
  * @raise TransferError; RuntimeError if the loop is closed
  */

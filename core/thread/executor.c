@@ -257,6 +257,11 @@ int saros__executor_shutdown(lua_State *L, saros_runtime_t *rt, int index, bool 
 
 /* ---- methods ---- */
 
+/*** Threads that run functions, each with a Lua state of its own. `saros.ThreadPoolExecutor` makes one. Mirrors
+ * `concurrent.futures.ThreadPoolExecutor`.
+ * @type ThreadPoolExecutor
+ */
+
 /*** Runs a function in a worker, with copies of its upvalues and arguments. What cannot be transferred makes the
  * future fail. Cancelling the future takes a job back that waits, and stops the Lua code of one that runs.
  * Mirrors `concurrent.futures.Executor.submit`.
@@ -380,7 +385,7 @@ static int executor_tostring(lua_State *L) {
 /* ---- making one ---- */
 
 /* Gives the executor its workers; the options are taken over, whatever happens. */
-static void make_workers(lua_State *L, saros_executor_t *executor, saros_workers_options_t *options) {
+static void give_workers(lua_State *L, saros_executor_t *executor, saros_workers_options_t *options) {
   executor->workers = saros__workers_new(options);
   if (executor->workers) return;
   saros__paths_free(&options->paths);
@@ -415,7 +420,7 @@ void saros__executor_push_default(lua_State *L, saros_runtime_t *rt) {
   saros_executor_t *executor = push_empty(L, rt, false);
   saros_workers_options_t options = {.class = &saros__thread_workers, .max = default_workers(), .name = "saros"};
   saros__paths_read(L, &options.paths);
-  make_workers(L, executor, &options);
+  give_workers(L, executor, &options);
 }
 
 /* Packs the initializer at `first` and the arguments above it, if there is one. May raise. */
@@ -434,7 +439,7 @@ static int thread_pool(lua_State *L) {
   lua_insert(L, 1);
   options.initializer = pack_initializer(L, rt, executor, 4);
   saros__paths_read(L, &options.paths);
-  make_workers(L, executor, &options);
+  give_workers(L, executor, &options);
   lua_settop(L, 1);
   return 1;
 }
@@ -450,7 +455,7 @@ static int process_pool(lua_State *L) {
   lua_insert(L, 1);
   options.initializer = pack_initializer(L, rt, executor, 5);
   options.command = (saros_command_t){strdup(program), strdup(code)};
-  make_workers(L, executor, &options);
+  give_workers(L, executor, &options);
   lua_settop(L, 1);
   return 1;
 }
