@@ -27,6 +27,7 @@ find_program(SAROS_LUA_PROGRAM NAMES lua5.4 lua54 lua REQUIRED)
 
 add_library(start_children_clean MODULE ${CMAKE_SOURCE_DIR}/cmake/start_children_clean.c)
 target_link_libraries(start_children_clean PRIVATE saros_flags)
+target_compile_definitions(start_children_clean PRIVATE SAROS_SANITIZED_LUA="${CMAKE_BINARY_DIR}/lua")
 set_target_properties(start_children_clean PROPERTIES PREFIX "" SUFFIX ".so")
 
 configure_file(${CMAKE_SOURCE_DIR}/cmake/sanitized_lua.in ${CMAKE_BINARY_DIR}/lua @ONLY)

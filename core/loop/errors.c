@@ -100,7 +100,7 @@ static int kind_tostring(lua_State *L) {
 static int kind_extend(lua_State *L);
 
 /* Pushes a new kind with this name; the kind at `base` (0: none) is what it extends. */
-static void new_kind(lua_State *L, const char *name, int base) {
+void saros__new_kind(lua_State *L, const char *name, int base) {
   lua_newtable(L); /* kind: also the metatable of its objects */
   lua_pushstring(L, name);
   lua_setfield(L, -2, "name");
@@ -137,7 +137,7 @@ static void new_kind(lua_State *L, const char *name, int base) {
 static int kind_extend(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   if (!is_kind(L, 1)) return luaL_typeerror(L, 1, "error kind");
-  new_kind(L, luaL_checkstring(L, 2), 1);
+  saros__new_kind(L, luaL_checkstring(L, 2), 1);
   return 1;
 }
 
@@ -402,8 +402,11 @@ void saros__push_handler(lua_State *L, saros_runtime_t *rt) {
  * @table TransferError
  */
 
-/*** An executor's workers are gone. Mirrors `concurrent.futures.BrokenExecutor`.
+/*** An executor's workers are gone, or the worker process that ran a job. Mirrors
+ * `concurrent.futures.BrokenExecutor`.
  * @table BrokenExecutor
+ * @tfield ?integer signal the number of the signal that ended the process
+ * @tfield ?integer status the exit status of the process, when it ended by itself
  */
 
 /*** Several things failed. Mirrors `ExceptionGroup`.
@@ -430,9 +433,9 @@ static void keep_kind(lua_State *L, saros_runtime_t *rt, int errors, const char 
 void saros__errors_open(lua_State *L, saros_runtime_t *rt) {
   lua_newtable(L);
   int errors = lua_gettop(L);
-  new_kind(L, "Error", 0);
+  saros__new_kind(L, "Error", 0);
   for (const char *const *name = kinds; *name; name++) {
-    new_kind(L, *name, errors + 1);
+    saros__new_kind(L, *name, errors + 1);
     lua_setfield(L, errors, *name);
   }
   lua_setfield(L, errors, "Error");

@@ -18,6 +18,9 @@
 /* Makes the kinds and fills the error slots; pushes the table of kinds by name. */
 void saros__errors_open(lua_State *L, saros_runtime_t *rt);
 
+/* Pushes a new kind with this name, which extends the one at `base` (0: none). */
+void saros__new_kind(lua_State *L, const char *name, int base);
+
 /* Pushes a new object of the kind with this name, with a formatted message. */
 void saros__push_error(lua_State *L, saros_runtime_t *rt, const char *kind, const char *format, ...);
 

@@ -26,8 +26,12 @@ void saros__interrupt_enter(saros_loop_t *loop);
 /* Gives SIGINT back, with the disposition it had. */
 void saros__interrupt_leave(saros_loop_t *loop);
 
-/* Called on the loop's thread in the poll, after a wake-up: acts on a SIGINT that came. */
+/* Called on the loop's thread in the poll, after a wake-up: acts on a SIGINT that came, or on a request that the
+ * thread's work stop. */
 void saros__interrupt_check(saros_loop_t *loop);
+
+/* Any thread, from C code that blocks: true if a SIGINT came that this state should act on. */
+bool saros__interrupt_pending(const saros_runtime_t *rt);
 
 /* Lets SIGINT interrupt a script that has no loop yet: takes the slot for the runtime. */
 void saros__interrupt_enter_script(saros_runtime_t *rt, lua_State *L);

@@ -87,8 +87,13 @@ static void wait_for_events(lua_State *L, saros_loop_t *loop) {
     run_uv(loop, UV_RUN_NOWAIT);
     return;
   }
+  if (loop->mailbox && loop->linger(loop, deadline)) {
+    run_uv(loop, UV_RUN_NOWAIT);
+    return;
+  }
   if (deadline != UINT64_MAX) saros__alarm_set(&loop->alarm, deadline);
   run_uv(loop, UV_RUN_ONCE);
+  if (loop->mailbox) loop->wake_up(loop);
   loop->idle_ns += saros__now_ns() - begin;
 }
 
@@ -117,6 +122,7 @@ static SAROS_ALWAYS_INLINE void poll_events(lua_State *L, saros_loop_t *loop) {
       return;
     }
     loop->iterating = true;
+    if (loop->mailbox) loop->collect(loop);
     run_uv(loop, UV_RUN_NOWAIT);
   }
   loop->polls_skipped = 0;

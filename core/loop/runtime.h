@@ -55,6 +55,14 @@ enum saros_slot {
   SAROS_SLOT_SCRIPT,      /* the task that the launcher's script became, or nil */
   SAROS_SLOT_CONTEXT,     /* the context that code runs in, nil: an empty one; see context.h */
   SAROS_SLOT_CONTEXT_CLASS, /* the metatable of contexts */
+  SAROS_SLOT_SHARED,      /* weak table: object that threads share -> its userdata */
+  SAROS_SLOT_SHARE,       /* function: makes such a userdata */
+  SAROS_SLOT_NAMES,       /* table: function or module -> where others find it, see names.c */
+  SAROS_SLOT_CODE,        /* weak table: function -> its code, see thread/code.h */
+  SAROS_SLOT_LOADED,      /* table: id of bytecode -> the function that was made of it, if it has no upvalues but the globals */
+  SAROS_SLOT_KINDS,       /* table: id -> error kind that has travelled */
+  SAROS_SLOT_THREAD,      /* first of the metatables of the thread layer */
+  SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 11,
   SAROS_SLOT_GENERATOR,   /* metatable */
   SAROS_SLOT_INSPECTOR,   /* the launcher's function for SIGUSR1 */
   SAROS_SLOT_IO,          /* first of the I/O layer's metatables */
@@ -72,7 +80,10 @@ typedef struct saros_runtime {
   uint32_t next_loop_id;
   uint32_t class_epoch;        /* changes when a loop class gains a method */
   uint64_t next_task_number;
+  uint64_t origin;             /* tells this state from all others, see thread/tags.h */
+  uint64_t last_code, last_kind; /* numbers that it has given */
   lua_Integer next_generator_number;
+  uint32_t loaded;             /* how many functions SAROS_SLOT_LOADED has */
   lua_Hook saved_hook;         /* of the coroutine whose bare yield is about to raise */
   int saved_mask, saved_count;
   bool has_context;            /* SAROS_SLOT_CONTEXT is not nil */
@@ -89,6 +100,10 @@ typedef struct saros_runtime {
   void (*append_consumers)(lua_State *L, struct saros_runtime *rt);
   /* The launcher's script needs a loop: makes one and returns it. */
   saros_loop_t *(*adopt_script)(lua_State *L, struct saros_runtime *rt);
+  /* In a thread whose work can be stopped, see thread/stop.h; else NULL. Tells whether it must stop: then every error
+   * leaves the loop. And in the poll: makes the loop stop. */
+  bool (*must_stop)(void);
+  void (*check_stop)(saros_loop_t *loop);
 } saros_runtime_t;
 
 /* Makes the runtime of this state, or finds it; pushes its userdata. */

@@ -87,6 +87,11 @@ local FIELDS = {
   start_server = "saros.streams",
   start_unix_server = "saros.streams",
 
+  ProcessPoolExecutor = "saros.process_pool",
+  ThreadPoolExecutor = "saros.executor",
+  blocking_sleep = "saros.executor",
+  to_thread = "saros.executor",
+
   set_logger = "saros.logger",
 }
 

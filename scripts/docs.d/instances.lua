@@ -88,7 +88,30 @@ function instances.LeftoverError()
 end
 
 function instances.CronExpression() return saros.cron.parse("@daily") end
+function instances.BrokenExecutor()
+  local executor <close> = saros.ProcessPoolExecutor()
+  local future = executor:submit(os.exit, 1)
+  return failure_of(future.await, future)
+end
+
+function instances.ProcessPoolExecutor() return saros.ProcessPoolExecutor() end
 
 function instances.Barrier() return saros.Barrier(1) end
+
+function instances.ThreadPoolExecutor() return saros.ThreadPoolExecutor() end
+
+function instances.MapIterator()
+  local executor <close> = saros.ThreadPoolExecutor()
+  return executor:map(math.abs, {-1})
+end
+
+-- A loop of this state is itself here, while it is open.
+function instances.LoopProxy()
+  local executor <close> = saros.ThreadPoolExecutor({max_workers = 1})
+  local loop = saros.new_event_loop()
+  executor:submit(function(proxy) _G.proxy = proxy end, loop):await()
+  loop:close()
+  return executor:submit(function() return _G.proxy end):await()
+end
 
 return instances
