@@ -31,6 +31,8 @@
 #include "task/wait_queue.h"
 #include "thread/calls.h"
 #include "thread/channel.h"
+#include "thread/executor.h"
+#include "thread/sleeper.h"
 #include "thread/transfer.h"
 
 #if defined(__GNUC__)
@@ -114,6 +116,7 @@ static void open_loop_class(lua_State *L, saros_runtime_t *rt) {
   saros__future_loop_methods(L, rt);
   saros__awaitable_loop_methods(L, rt);
   saros__calls_loop_methods(L, rt);
+  saros__default_executor_methods(L, rt);
   /* On this thread and on any other, the loop's own thread keeps its FIFO place. */
   lua_getfield(L, -1, "call_soon");
   lua_setfield(L, -2, "call_soon_threadsafe");
@@ -149,7 +152,10 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__script_functions(L, rt);
   saros__transfer_open(L, rt);
   saros__calls_open(L, rt);
+  saros__sleeper_open(L, rt);
   saros__channel_open(L, rt);
+  saros__executor_open(L, rt);
+  saros__default_executor_open(L, rt);
   saros__io_open(L, rt);
   saros__terminal_functions(L, rt);
   saros__readline_functions(L, rt);

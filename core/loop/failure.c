@@ -5,6 +5,12 @@
 #include "loop/handle.h"
 #include "loop/timers.h"
 
+/* True if the error at `index` is no callback's own matter. */
+static bool leaves_loop(lua_State *L, saros_loop_t *loop, int index) {
+  if (loop->rt->must_stop && loop->rt->must_stop()) return true;
+  return saros__is_error(L, loop->rt, index, SAROS_SLOT_INTERRUPT);
+}
+
 void saros__call_exception_handler(lua_State *L, saros_loop_t *loop) {
   luaL_checkstack(L, 6, NULL);
   saros__push_loop(L, loop);
@@ -12,7 +18,7 @@ void saros__call_exception_handler(lua_State *L, saros_loop_t *loop) {
   lua_insert(L, -3);
   lua_insert(L, -2); /* method loop context */
   if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
-  if (saros__is_error(L, loop->rt, -1, SAROS_SLOT_INTERRUPT)) lua_error(L);
+  if (leaves_loop(L, loop, -1)) lua_error(L);
   lua_pop(L, 1); /* the handlers in Lua report their own errors: this is out of memory */
 }
 
@@ -47,7 +53,7 @@ static void describe_error(lua_State *L, saros_loop_t *loop, int index) {
 
 void saros__loop_report(lua_State *L, saros_loop_t *loop, const char *message, const char *field,
                         int index) {
-  if (saros__is_error(L, loop->rt, -1, SAROS_SLOT_INTERRUPT)) lua_error(L);
+  if (leaves_loop(L, loop, -1)) lua_error(L);
   luaL_checkstack(L, 8, NULL);
   if (field) index = lua_absindex(L, index);
   int error = lua_gettop(L);
@@ -87,7 +93,7 @@ void saros__loop_protect(saros_loop_t *loop, lua_CFunction f, void *context, con
 }
 
 void saros__report_entry(lua_State *L, saros_loop_t *loop) {
-  if (saros__is_error(L, loop->rt, -1, SAROS_SLOT_INTERRUPT)) {
+  if (leaves_loop(L, loop, -1)) {
     loop->iterating = false;
     lua_error(L);
   }

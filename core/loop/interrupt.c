@@ -94,6 +94,7 @@ static int raise_now(lua_State *L) {
 }
 
 void saros__interrupt_check(saros_loop_t *loop) {
+  if (loop->rt->check_stop) loop->rt->check_stop(loop);
   if (slot.loop != loop || slot.noticed == slot.presses) return;
   bool first = slot.noticed == 0 && slot.presses == 1 && slot.has_function;
   slot.noticed = slot.presses;

@@ -26,7 +26,8 @@ void saros__interrupt_enter(saros_loop_t *loop);
 /* Gives SIGINT back, with the disposition it had. */
 void saros__interrupt_leave(saros_loop_t *loop);
 
-/* Called on the loop's thread in the poll, after a wake-up: acts on a SIGINT that came. */
+/* Called on the loop's thread in the poll, after a wake-up: acts on a SIGINT that came, or on a request that the
+ * thread's work stop. */
 void saros__interrupt_check(saros_loop_t *loop);
 
 /* Any thread, from C code that blocks: true if a SIGINT came that this state should act on. */

@@ -212,8 +212,23 @@ static int end_tasks(lua_State *L) {
   return 0;
 }
 
+/* Argument: the loop. Its default executor ends with it, but nobody waits for what runs there. */
+static int let_executor_go(lua_State *L) {
+  saros_loop_t *loop = lua_touserdata(L, 1);
+  saros__loop_push(L, loop, SAROS_LOOP_EXECUTOR);
+  if (!lua_toboolean(L, -1)) return 0;
+  lua_getfield(L, -1, "shutdown");
+  lua_insert(L, -2);
+  lua_createtable(L, 0, 1);
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "wait");
+  lua_call(L, 2, 0);
+  return 0;
+}
+
 /*** Closes the loop. The tasks that are left get a CancelledError where they wait, and their `<close>`
- * scopes run; errors that nobody retrieved are reported. Closing twice is harmless.
+ * scopes run; errors that nobody retrieved are reported. The default executor is shut down without waiting for the
+ * jobs that run. Closing twice is harmless.
  * Mirrors `asyncio.loop.close`.
  * @function EventLoop:close
  * @raise RuntimeError if the loop is running
@@ -233,6 +248,12 @@ int saros__loop_close_method(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_pushlightuserdata(L, loop);
   int status = lua_pcall(L, 2, 0, 0);
+  if (!lua_isnil(loop->anchor, SAROS_LOOP_EXECUTOR)) {
+    lua_pushcfunction(L, let_executor_go);
+    lua_pushlightuserdata(L, loop);
+    int ended = lua_pcall(L, 1, 0, 0);
+    if (status == LUA_OK) status = ended;
+  }
   saros__loop_leave(loop);
   loop->rt->running = outer;
   lua_pushvalue(L, 2);
@@ -251,7 +272,10 @@ int saros__loop_gc(lua_State *L) {
   saros_loop_object_t *object = saros__test_marker(L, 1, SAROS_MARKER_LOOP);
   if (!object || !object->loop) return 0;
   saros_loop_t *loop = object->loop;
-  if (loop->polling) return 0;
+  if (loop->polling) {
+    if (loop->mailbox) loop->close_mailbox(loop); /* other threads must not come any more */
+    return 0;
+  }
   if (loop->running) saros__interrupt_leave(loop);
   if (!loop->closed) tear_down(loop);
   loop->id = 0;

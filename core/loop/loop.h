@@ -65,7 +65,8 @@ enum saros_loop_slot {
   SAROS_LOOP_INTERRUPT,   /* the function for the first SIGINT, or nil */
   SAROS_LOOP_GENERATORS,  /* weak table: number -> generator that has begun here; nil before the first */
   SAROS_LOOP_ORIGINS,     /* the table of origin.h, or nil */
-  SAROS_LOOP_SLOTS = SAROS_LOOP_ORIGINS,
+  SAROS_LOOP_EXECUTOR,    /* the default executor, or nil; false once it was shut down */
+  SAROS_LOOP_SLOTS = SAROS_LOOP_EXECUTOR,
 };
 
 /* What the task layer keeps per loop; see task/pool.h. */

@@ -97,6 +97,10 @@ typedef struct saros_runtime {
   bool (*push_step_task)(lua_State *L, const struct saros_entry *entry);
   /* The launcher's script needs a loop: makes one and returns it. */
   saros_loop_t *(*adopt_script)(lua_State *L, struct saros_runtime *rt);
+  /* In a thread whose work can be stopped, see thread/stop.h; else NULL. Tells whether it must stop: then every error
+   * leaves the loop. And in the poll: makes the loop stop. */
+  bool (*must_stop)(void);
+  void (*check_stop)(saros_loop_t *loop);
 } saros_runtime_t;
 
 /* Makes the runtime of this state, or finds it; pushes its userdata. */

@@ -4,6 +4,7 @@
 
 #include "loop/errors.h"
 #include "thread/slots.h"
+#include "thread/spin.h"
 
 struct saros_mailbox {
   saros_shared_t shared; /* first */
@@ -13,15 +14,13 @@ struct saros_mailbox {
   _Atomic(saros_parcel_t *) arrived; /* the newest one first */
   atomic_bool asleep; /* the loop waits in the system, or is about to */
   int expected;
+  bool hopeful; /* something may come at once */
+  saros_guest_t *guests;
 };
 
-/* How long a loop looks for parcels before it sleeps, in nanoseconds, and how often between two looks at the clock. */
-enum { SPIN_NS = 20000, SPINS_PER_LOOK = 32 };
-
-static inline void pause_spin(void) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#endif
+/* What `arrived` is when nothing can arrive any more. */
+static inline saros_parcel_t *closed_mark(saros_mailbox_t *mailbox) {
+  return (saros_parcel_t *)mailbox;
 }
 
 static void destroy(saros_shared_t *shared) {
@@ -54,8 +53,9 @@ saros_mailbox_t *saros__mailbox_check(lua_State *L, int index) {
 
 /* ---- arriving: on the loop's thread ---- */
 
-static saros_parcel_t *take_all(saros_mailbox_t *mailbox) {
-  saros_parcel_t *newest = atomic_exchange_explicit(&mailbox->arrived, NULL, memory_order_acquire);
+/* Takes what has arrived, the oldest first, and leaves an empty list or the mark in its place. */
+static saros_parcel_t *take_all(saros_mailbox_t *mailbox, saros_parcel_t *rest) {
+  saros_parcel_t *newest = atomic_exchange_explicit(&mailbox->arrived, rest, memory_order_acquire);
   saros_parcel_t *oldest = NULL;
   while (newest) {
     saros_parcel_t *next = newest->next;
@@ -81,23 +81,25 @@ static bool is_empty(saros_mailbox_t *mailbox) {
 static bool collect(saros_loop_t *loop) {
   saros_mailbox_t *mailbox = loop->mailbox;
   if (is_empty(mailbox)) return false;
-  hand_out(loop, take_all(mailbox));
+  mailbox->hopeful = true;
+  hand_out(loop, take_all(mailbox, NULL));
   return true;
 }
 
 /* The loop has nothing to do: true if something has come, else it may sleep now. */
 static bool linger(saros_loop_t *loop, uint64_t deadline) {
   saros_mailbox_t *mailbox = loop->mailbox;
-  if (mailbox->expected > 0) {
-    uint64_t limit = saros__now_ns() + SPIN_NS;
+  if (mailbox->expected > 0 && mailbox->hopeful) {
+    uint64_t limit = saros__now_ns() + SAROS_SPIN_NS;
     if (limit > deadline) limit = deadline;
     do {
-      for (int i = 0; i < SPINS_PER_LOOK && is_empty(mailbox); i++) pause_spin();
+      for (int i = 0; i < SAROS_SPINS_PER_LOOK && is_empty(mailbox); i++) saros__spin();
     } while (is_empty(mailbox) && saros__now_ns() < limit);
   }
   if (collect(loop)) return true;
+  mailbox->hopeful = false;
   atomic_store(&mailbox->asleep, true);
-  if (is_empty(mailbox)) return false;
+  if (atomic_load(&mailbox->arrived) == NULL) return false; /* in this order: see saros__mailbox_deliver */
   atomic_store(&mailbox->asleep, false);
   return collect(loop);
 }
@@ -112,11 +114,16 @@ static void wake_up(saros_loop_t *loop) {
 /* The loop closes: what comes from here on is handed to nobody. */
 static void close_mailbox(saros_loop_t *loop) {
   saros_mailbox_t *mailbox = loop->mailbox;
+  while (mailbox->guests) {
+    saros_guest_t *guest = mailbox->guests;
+    saros__mailbox_exit(mailbox, guest);
+    guest->leave(guest);
+  }
   loop->mailbox = NULL;
   uv_mutex_lock(&mailbox->lock);
   mailbox->loop = NULL;
   uv_mutex_unlock(&mailbox->lock);
-  hand_out(NULL, take_all(mailbox));
+  hand_out(NULL, take_all(mailbox, closed_mark(mailbox)));
   saros__shared_unref(&mailbox->shared);
 }
 
@@ -141,6 +148,23 @@ saros_mailbox_t *saros__mailbox(lua_State *L, saros_loop_t *loop) {
 
 void saros__mailbox_expect(saros_mailbox_t *mailbox, int more) {
   mailbox->expected += more;
+  if (more > 0) mailbox->hopeful = true;
+}
+
+void saros__mailbox_enter(saros_mailbox_t *mailbox, saros_guest_t *guest) {
+  guest->previous = NULL;
+  guest->next = mailbox->guests;
+  if (mailbox->guests) mailbox->guests->previous = guest;
+  mailbox->guests = guest;
+}
+
+void saros__mailbox_exit(saros_mailbox_t *mailbox, saros_guest_t *guest) {
+  if (guest->next) guest->next->previous = guest->previous;
+  if (guest->previous) {
+    guest->previous->next = guest->next;
+  } else {
+    mailbox->guests = guest->next;
+  }
 }
 
 /* ---- any thread ---- */
@@ -152,24 +176,25 @@ int saros__mailbox_post(saros_mailbox_t *mailbox, saros_post_fn run, void *conte
   return code;
 }
 
-/* Wakes a loop that sleeps; one that is closed gets what is left. */
+/* Wakes a loop that sleeps, unless it was closed meanwhile. */
 static void rouse(saros_mailbox_t *mailbox) {
   uv_mutex_lock(&mailbox->lock);
-  bool closed = !mailbox->loop;
-  if (!closed) uv_async_send(&mailbox->loop->wakeup.async);
+  if (mailbox->loop) uv_async_send(&mailbox->loop->wakeup.async);
   uv_mutex_unlock(&mailbox->lock);
-  if (closed) hand_out(NULL, take_all(mailbox));
 }
 
+/* The loop says that it sleeps, then looks whether the list is empty; here it is the other way round. So one of both
+ * notices the other. Only the first parcel of a list needs to look. */
 void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel) {
   saros__shared_ref(&mailbox->shared); /* the parcel's own reference may go as soon as it is in */
   saros_parcel_t *newest = atomic_load_explicit(&mailbox->arrived, memory_order_relaxed);
   do {
     parcel->next = newest;
-  } while (!atomic_compare_exchange_weak(&mailbox->arrived, &newest, parcel));
-  uv_mutex_lock(&mailbox->lock);
-  bool closed = !mailbox->loop;
-  uv_mutex_unlock(&mailbox->lock);
-  if (closed || (newest == NULL && atomic_exchange(&mailbox->asleep, false))) rouse(mailbox);
+  } while (newest != closed_mark(mailbox) && !atomic_compare_exchange_weak(&mailbox->arrived, &newest, parcel));
+  if (newest == closed_mark(mailbox)) {
+    parcel->arrive(NULL, parcel);
+  } else if (newest == NULL && atomic_load(&mailbox->asleep) && atomic_exchange(&mailbox->asleep, false)) {
+    rouse(mailbox);
+  }
   saros__shared_unref(&mailbox->shared);
 }

@@ -9,10 +9,12 @@
  * before each poll; only a loop that sleeps is woken by a system call. A loop
  * that waits for jobs looks at the list for a few microseconds before it goes to
  * sleep, because falling asleep and waking up again take longer than most jobs.
+ * It does so once after a job was begun and after one came, not in every poll.
  *
  * Threads: `post` and `deliver` are for any; the rest is for the loop's own.
  * The lock protects `loop`: while it is held the loop is not closed. Nothing is
- * run with the lock held.
+ * run with the lock held. The list of arrivals ends with the loop: what is
+ * delivered later finds a mark in its place.
  */
 #ifndef SAROS_THREAD_MAILBOX_H
 #define SAROS_THREAD_MAILBOX_H
@@ -29,6 +31,12 @@ typedef struct saros_parcel {
 
 typedef struct saros_mailbox saros_mailbox_t;
 
+/* Somebody on the loop's thread who must be told when the loop closes. */
+typedef struct saros_guest {
+  struct saros_guest *previous, *next;
+  void (*leave)(struct saros_guest *guest); /* the loop closes; the guest is no guest any more. Runs no Lua code. */
+} saros_guest_t;
+
 /* The mailbox of the loop, made now if it has none; not a reference of the caller's. May raise. */
 saros_mailbox_t *saros__mailbox(lua_State *L, saros_loop_t *loop);
 
@@ -43,6 +51,10 @@ void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel);
 
 /* The loop expects one more parcel, or one less: what keeps run() going, and makes it worth looking twice. */
 void saros__mailbox_expect(saros_mailbox_t *mailbox, int more);
+
+/* The guest is told when the loop closes, until it goes itself. */
+void saros__mailbox_enter(saros_mailbox_t *mailbox, saros_guest_t *guest);
+void saros__mailbox_exit(saros_mailbox_t *mailbox, saros_guest_t *guest);
 
 /* True if the mailbox is of a loop of this state. */
 bool saros__mailbox_is_own(const saros_mailbox_t *mailbox, const saros_runtime_t *rt);

@@ -411,6 +411,8 @@ static void push_root_label(lua_State *L, saros_packer_t *p, int i) {
   int mode = p->mode & ~SAROS_PACK_FOR_PROCESS;
   if (mode == SAROS_PACK_RESULTS) {
     lua_pushfstring(L, "result %d", i);
+  } else if (mode == SAROS_PACK_ERROR) {
+    lua_pushliteral(L, "error");
   } else if (mode == SAROS_PACK_VALUES) {
     lua_pushfstring(L, "argument %d", i);
   } else if (i == 1) {
@@ -458,31 +460,34 @@ static int attempt(lua_State *L, saros_packer_t *p, int first, int n) {
   return lua_pcall(L, n + ROOTS - 1, 0, 0);
 }
 
-saros_message_t *saros__pack(lua_State *L, saros_runtime_t *rt, int first, int n, int mode) {
+saros_message_t *saros__try_pack(lua_State *L, saros_runtime_t *rt, int first, int n, int mode) {
   first = lua_absindex(L, first);
-  luaL_checkstack(L, n + ROOTS + LUA_MINSTACK, "too many values");
-  int status = LUA_ERRERR;
-  saros_message_t *message = NULL;
-  for (int round = 0; round < 2 && status != LUA_OK; round++) {
+  if (!lua_checkstack(L, n + ROOTS + LUA_MINSTACK)) {
+    lua_pushliteral(L, "stack overflow (too many values)");
+    return NULL;
+  }
+  for (int round = 0;; round++) {
     saros_packer_t p = {.rt = rt, .mode = mode, .tracing = round > 0};
     p.message = saros__message_new();
     p.heads = saros__message_new();
     p.scratch = saros__message_new();
+    int status = LUA_ERRMEM;
     if (p.message && p.heads && p.scratch) {
-      if (round > 0) lua_pop(L, 1);
       status = attempt(L, &p, first, n);
-    } else if (round == 0) {
+    } else {
       lua_pushliteral(L, "not enough memory");
     }
     saros__message_free(p.heads);
     saros__message_free(p.scratch);
-    if (status == LUA_OK) {
-      message = p.message;
-    } else {
-      saros__message_free(p.message);
-      if (!lua_isnil(L, -1)) break; /* not for what it is: out of memory */
-    }
+    if (status == LUA_OK) return p.message;
+    saros__message_free(p.message);
+    if (round > 0 || !lua_isnil(L, -1)) return NULL; /* nil: it has to be done again, to tell what cannot travel */
+    lua_pop(L, 1);
   }
+}
+
+saros_message_t *saros__pack(lua_State *L, saros_runtime_t *rt, int first, int n, int mode) {
+  saros_message_t *message = saros__try_pack(L, rt, first, n, mode);
   if (!message) lua_error(L);
   return message;
 }

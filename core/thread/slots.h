@@ -11,6 +11,7 @@ enum {
   SAROS_SLOT_CHANNEL,
   SAROS_SLOT_PROMISE,
   SAROS_SLOT_UNPACK, /* function: unpacks a message */
+  SAROS_SLOT_TICKET,
 };
 
 #endif

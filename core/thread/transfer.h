@@ -31,12 +31,16 @@ enum saros_pack_mode {
   SAROS_PACK_CALL,    /* a function and its arguments */
   SAROS_PACK_VALUES,  /* arguments alone */
   SAROS_PACK_RESULTS, /* results */
+  SAROS_PACK_ERROR,   /* what was raised */
   SAROS_PACK_FOR_PROCESS = 8, /* or this: nothing travels by reference */
 };
 
 /* Packs the `n` values from index `first` on, which stay there. Raises a TransferError that names the path to what
  * cannot travel, or what memory runs out of. */
 saros_message_t *saros__pack(lua_State *L, saros_runtime_t *rt, int first, int n, int mode);
+
+/* The same, but what it would raise it pushes, and returns NULL. */
+saros_message_t *saros__try_pack(lua_State *L, saros_runtime_t *rt, int first, int n, int mode);
 
 /* Pushes the values of a message and returns how many. Raises a TransferError if they cannot be made in this
  * state. */

@@ -17,7 +17,7 @@ local saros = {
 }
 
 local FROM_CORE = {
-  "EventLoop", "all_tasks", "await", "cpu_count", "create_task", "current_task",
+  "Channel", "EventLoop", "all_tasks", "await", "cpu_count", "create_task", "current_task",
   "eager_task_factory", "ensure_future", "gather", "get_running_loop", "is_error", "isfuture", "monotonic",
   "sleep",
 }
@@ -85,6 +85,10 @@ local FIELDS = {
   open_unix_connection = "saros.streams",
   start_server = "saros.streams",
   start_unix_server = "saros.streams",
+
+  ThreadPoolExecutor = "saros.executor",
+  blocking_sleep = "saros.executor",
+  to_thread = "saros.executor",
 
   set_logger = "saros.logger",
 }

@@ -1,0 +1,384 @@
+#include "thread/executor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/errors.h"
+#include "task/task.h"
+#include "thread/slots.h"
+#include "thread/transfer.h"
+
+/* How long blocking waits go on between two looks whether they are to be interrupted, and how long a finalizer waits
+ * for jobs to stop; nanoseconds. */
+#define WAIT_SLICE 20000000u
+#define FINALIZER_LIMIT 2000000000u
+
+enum { DEFAULT_LIMIT = 32, DEFAULT_EXTRA = 4 };
+
+/* ---- arguments ---- */
+
+saros_executor_t *saros__executor_test(lua_State *L, int index) {
+  return saros__test_marker(L, index, SAROS_MARKER_EXECUTOR);
+}
+
+static saros_executor_t *check_executor(lua_State *L, int index) {
+  saros_executor_t *executor = saros__executor_test(L, index);
+  if (!executor || !executor->workers) luaL_typeerror(L, index, "ThreadPoolExecutor");
+  return executor;
+}
+
+static int refuse(lua_State *L, saros_runtime_t *rt, const saros_executor_t *executor,
+                  enum saros_workers_state state) {
+  switch (state) {
+    case SAROS_WORKERS_SHUT:
+      return saros__raise(L, rt, "RuntimeError", "cannot schedule new futures after shutdown");
+    case SAROS_WORKERS_BROKEN:
+      return saros__raise(L, rt, "BrokenExecutor", "%s", saros__workers_reason(executor->workers));
+    default: return saros__raise(L, rt, "RuntimeError", "can't start new thread");
+  }
+}
+
+/* ---- what is out ---- */
+
+/* The loop keeps the executor at `index`. May raise. */
+static void keep(lua_State *L, saros_loop_t *loop, saros_executor_t *executor, int index) {
+  if (executor->outstanding > 0 && executor->loop_id == loop->id) return;
+  lua_pushvalue(L, index);
+  saros__loop_anchor(L, loop, executor);
+  executor->loop_id = loop->id;
+}
+
+static void let_go(lua_State *L, saros_loop_t *loop, saros_executor_t *executor) {
+  if (--executor->outstanding == 0 && loop) saros__loop_release(L, loop, executor);
+}
+
+/* ---- jobs ---- */
+
+static saros_job_t *job_of(saros_pending_t *pending) {
+  return (saros_job_t *)pending;
+}
+
+static void abandoned(saros_pending_t *pending) {
+  saros_workers_t *workers = job_of(pending)->executor->workers;
+  if (workers && saros__workers_cancel(workers, job_of(pending))) saros__pending_deliver(pending);
+}
+
+static int settle(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
+  saros_job_t *job = job_of(pending);
+  if (job->outcome == SAROS_JOB_BROKEN) return refuse(L, loop->rt, job->executor, SAROS_WORKERS_BROKEN);
+  if (job->outcome == SAROS_JOB_NONE) {
+    saros__push_cancelled(L, loop->rt, 0);
+    return lua_error(L);
+  }
+  return saros__take_results(L, loop->rt, job->message, job->outcome == SAROS_JOB_FAILED);
+}
+
+static void job_returned(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
+  let_go(L, loop, job_of(pending)->executor);
+}
+
+static void free_job(saros_pending_t *pending) {
+  saros__message_free(job_of(pending)->message);
+  free(pending);
+}
+
+static const saros_pending_class_t job_class = {abandoned, settle, job_returned, free_job};
+
+/* The job is of the message, which it takes over; NULL: out of memory. */
+static saros_job_t *new_job(saros_executor_t *executor, saros_message_t *message) {
+  saros_job_t *job = calloc(1, sizeof *job);
+  if (!job) return NULL;
+  job->pending.class = &job_class;
+  job->executor = executor;
+  job->message = message;
+  return job;
+}
+
+/* The future at `index` is there, and kept. Does not fail half-way. */
+static void send_out(lua_State *L, saros_loop_t *loop, saros_executor_t *executor, int index,
+                     saros_message_t *message) {
+  saros_future_t *future = lua_touserdata(L, index);
+  saros_job_t *job = new_job(executor, message);
+  if (!job) {
+    saros__message_free(message);
+    saros__pending_keep_no_more(L, loop, future);
+    luaL_error(L, "not enough memory");
+    return;
+  }
+  executor->outstanding++;
+  saros__pending_begin(L, loop, &job->pending, index, future);
+  enum saros_workers_state state = saros__workers_add(executor->workers, job);
+  if (state == SAROS_WORKERS_OPEN) return;
+  saros__pending_deliver(&job->pending);
+  refuse(L, loop->rt, executor, state);
+}
+
+void saros__executor_submit(lua_State *L, saros_loop_t *loop, int index, int first) {
+  saros_executor_t *executor = lua_touserdata(L, index);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  enum saros_workers_state state = saros__workers_state(executor->workers);
+  if (state != SAROS_WORKERS_OPEN) refuse(L, loop->rt, executor, state);
+  saros__mailbox(L, loop);
+  keep(L, loop, executor, index);
+  saros_future_t *future = saros__pending_future(L, loop);
+  lua_insert(L, first);
+  saros_message_t *message = saros__try_pack(L, loop->rt, first + 1, lua_gettop(L) - first, SAROS_PACK_CALL);
+  if (message) {
+    send_out(L, loop, executor, first, message);
+  } else {
+    saros__pending_keep_no_more(L, loop, future);
+    if (executor->outstanding == 0) saros__loop_release(L, loop, executor);
+    saros__future_set_error(L, first, future);
+  }
+  lua_settop(L, first);
+}
+
+/* ---- the end ---- */
+
+/* Somebody who waits for the workers' end. */
+typedef struct saros_ending {
+  saros_pending_t pending; /* first */
+  saros_executor_t *executor;
+} saros_ending_t;
+
+static int settle_ending(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
+  (void)L;
+  (void)loop;
+  (void)pending;
+  return 0;
+}
+
+static void ending_returned(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
+  saros_executor_t *executor = ((saros_ending_t *)pending)->executor;
+  if (loop && executor->workers) saros__workers_join(executor->workers);
+  let_go(L, loop, executor);
+}
+
+static void free_ending(saros_pending_t *pending) {
+  free(pending);
+}
+
+static const saros_pending_class_t ending_class = {NULL, settle_ending, ending_returned, free_ending};
+
+/* Makes a future of the workers' end, and suspends the task until then. */
+static int await_end(lua_State *L, saros_runtime_t *rt, saros_executor_t *executor, int index) {
+  saros_loop_t *loop = rt->running;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  saros__mailbox(L, loop);
+  keep(L, loop, executor, index);
+  saros_future_t *future = saros__pending_future(L, loop);
+  saros_ending_t *ending = calloc(1, sizeof *ending);
+  if (!ending) {
+    saros__pending_keep_no_more(L, loop, future);
+    return luaL_error(L, "not enough memory");
+  }
+  ending->pending.class = &ending_class;
+  ending->executor = executor;
+  executor->outstanding++;
+  int top = lua_gettop(L);
+  saros__pending_begin(L, loop, &ending->pending, top, future);
+  saros__workers_tell(executor->workers, &ending->pending);
+  return saros__await(L, rt, top, "shutdown");
+}
+
+/* A hook that was set meanwhile is an interrupt, which its next instruction raises. */
+static void block_until_end(lua_State *L, saros_workers_t *workers) {
+  lua_Hook hook = lua_gethook(L);
+  while (!saros__workers_wait(workers, WAIT_SLICE)) {
+    if (lua_gethook(L) != hook) return;
+  }
+  saros__workers_join(workers);
+}
+
+/* Cancels the futures of the jobs in the list, which nobody has begun. */
+static void cancel_jobs(lua_State *L, saros_job_t *job) {
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  while (job) {
+    saros_job_t *next = job->next;
+    saros_future_t *future = job->pending.future;
+    if (future) {
+      saros__loop_anchored(L, future->loop, future);
+      saros__future_cancel(L, lua_gettop(L), future, 0);
+      lua_pop(L, 1);
+    }
+    saros__pending_deliver(&job->pending);
+    job = next;
+  }
+}
+
+static bool can_suspend(lua_State *L, saros_runtime_t *rt) {
+  saros_task_t *task = rt->current;
+  return task && task->co == L && lua_isyieldable(L) && !rt->running->closing;
+}
+
+int saros__executor_shutdown(lua_State *L, saros_runtime_t *rt, int index, bool wait, bool cancel) {
+  saros_executor_t *executor = lua_touserdata(L, index);
+  saros__workers_shut(executor->workers);
+  if (cancel) cancel_jobs(L, saros__workers_take_all(executor->workers));
+  if (!wait) return 0;
+  if (can_suspend(L, rt)) return await_end(L, rt, executor, index);
+  block_until_end(L, executor->workers);
+  return 0;
+}
+
+/* ---- methods ---- */
+
+/*** Runs a function in a worker, with copies of its upvalues and arguments. What cannot be transferred makes the
+ * future fail. Cancelling the future takes a job back that waits, and stops the Lua code of one that runs.
+ * Mirrors `concurrent.futures.Executor.submit`.
+ * @function ThreadPoolExecutor:submit
+ * @tparam function fn what to call there
+ * @param[opt] ... its arguments
+ * @treturn Future a future of all its results; its error, if it is an error object, has the worker's `traceback`
+ * @raise RuntimeError after `shutdown`, and without a running loop; BrokenExecutor when an initializer has failed
+ */
+static int executor_submit(lua_State *L) {
+  check_executor(L, 1);
+  saros__check_callable(L, 2);
+  saros__executor_submit(L, saros__need_running(L, saros__runtime(L)), 1, 2);
+  return 1;
+}
+
+/* The option at `key` of the table at `index`. */
+static bool boolean_option(lua_State *L, int index, const char *key, bool value) {
+  if (lua_getfield(L, index, key) != LUA_TNIL) {
+    if (!lua_isboolean(L, -1)) {
+      luaL_error(L, "bad argument #1 to 'shutdown' (option '%s': boolean expected, got %s)", key, luaL_typename(L, -1));
+    }
+    value = lua_toboolean(L, -1);
+  }
+  lua_pop(L, 1);
+  return value;
+}
+
+static void check_options(lua_State *L, saros_runtime_t *rt, int index) {
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    lua_pop(L, 1);
+    const char *key = luaL_tolstring(L, -1, NULL);
+    if (strcmp(key, "wait") != 0 && strcmp(key, "cancel_futures") != 0) {
+      saros__raise(L, rt, "ValueError", "unknown option '%s' for 'shutdown' (known: cancel_futures, wait)", key);
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/*** Takes no more jobs, and ends the workers when they have done those that there are. It may be called again.
+ * Mirrors `concurrent.futures.Executor.shutdown`.
+ * @function ThreadPoolExecutor:shutdown
+ * @tparam ?table options what to do about the jobs that there are
+ * @tparam[opt=true] boolean options.wait return when all threads have ended: a task is suspended, other code blocks
+ * @tparam[opt=false] boolean options.cancel_futures cancel the jobs that no worker has begun
+ * @raise ValueError for an unknown option
+ */
+static int executor_shutdown(lua_State *L) {
+  saros_runtime_t *rt = saros__runtime(L);
+  check_executor(L, 1);
+  bool wait = true, cancel = false;
+  if (!lua_isnoneornil(L, 2)) {
+    check_options(L, rt, 2);
+    wait = boolean_option(L, 2, "wait", true);
+    cancel = boolean_option(L, 2, "cancel_futures", false);
+  }
+  return saros__executor_shutdown(L, rt, 1, wait, cancel);
+}
+
+static int executor_close(lua_State *L) {
+  check_executor(L, 1);
+  lua_settop(L, 1);
+  return saros__executor_shutdown(L, saros__runtime(L), 1, true, false);
+}
+
+/* See executor.h. What is delivered has no running loop to arrive at. */
+static int executor_gc(lua_State *L) {
+  saros_executor_t *executor = saros__executor_test(L, 1);
+  if (!executor || !executor->workers) return 0;
+  saros_workers_t *workers = executor->workers;
+  executor->workers = NULL;
+  saros__workers_shut(workers);
+  saros_job_t *job = saros__workers_take_all(workers);
+  while (job) {
+    saros_job_t *next = job->next;
+    saros__pending_deliver(&job->pending);
+    job = next;
+  }
+  saros__workers_stop(workers);
+  if (saros__workers_wait(workers, FINALIZER_LIMIT)) saros__workers_join(workers);
+  saros__workers_release(workers);
+  return 0;
+}
+
+static int executor_tostring(lua_State *L) {
+  lua_pushfstring(L, "ThreadPoolExecutor: %p", lua_topointer(L, 1));
+  return 1;
+}
+
+/* ---- making one ---- */
+
+/* Pushes an executor; the options are taken over, whatever happens. */
+static void push_executor(lua_State *L, saros_runtime_t *rt, saros_executor_t *executor,
+                          saros_workers_options_t *options) {
+  saros__paths_read(L, &options->paths);
+  executor->workers = saros__workers_new(options);
+  if (!executor->workers) {
+    saros__paths_free(&options->paths);
+    saros__message_free(options->initializer);
+    luaL_error(L, "not enough memory");
+  }
+  (void)rt;
+}
+
+/* Pushes an executor without workers. */
+static saros_executor_t *push_empty(lua_State *L, saros_runtime_t *rt) {
+  saros_executor_t *executor = lua_newuserdatauv(L, sizeof *executor, 0);
+  *executor = (saros_executor_t){.marker = SAROS_MARKER_EXECUTOR};
+  saros__push_slot(L, rt, SAROS_SLOT_POOL);
+  lua_setmetatable(L, -2);
+  return executor;
+}
+
+static unsigned default_workers(void) {
+  uv_cpu_info_t *cpus;
+  int count = 1;
+  if (uv_cpu_info(&cpus, &count) == 0) uv_free_cpu_info(cpus, count);
+  return count + DEFAULT_EXTRA < DEFAULT_LIMIT ? (unsigned)count + DEFAULT_EXTRA : DEFAULT_LIMIT;
+}
+
+void saros__executor_push_default(lua_State *L, saros_runtime_t *rt) {
+  saros_executor_t *executor = push_empty(L, rt);
+  push_executor(L, rt, executor, &(saros_workers_options_t){.max = default_workers(), .name = "saros"});
+}
+
+/* Arguments: how many workers or nil, the threads' name, an initializer or nil, its arguments. They were checked. */
+static int thread_pool(lua_State *L) {
+  saros_runtime_t *rt = saros__runtime(L);
+  saros_workers_options_t options = {.name = luaL_checkstring(L, 2)};
+  options.max = lua_isnoneornil(L, 1) ? default_workers() : (unsigned)luaL_checkinteger(L, 1);
+  saros_executor_t *executor = push_empty(L, rt);
+  lua_insert(L, 1);
+  if (!lua_isnoneornil(L, 4)) {
+    options.initializer = saros__pack(L, rt, 4, lua_gettop(L) - 3, SAROS_PACK_CALL);
+  }
+  push_executor(L, rt, executor, &options);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"thread_pool", thread_pool}, {NULL, NULL}};
+
+static const luaL_Reg methods[] = {
+    {"submit", executor_submit}, {"shutdown", executor_shutdown}, {NULL, NULL}};
+
+static const luaL_Reg metamethods[] = {{"__close", executor_close},
+                                       {"__gc", executor_gc},
+                                       {"__tostring", executor_tostring},
+                                       {NULL, NULL}};
+
+void saros__executor_open(lua_State *L, saros_runtime_t *rt) {
+  saros__new_class(L, rt, "ThreadPoolExecutor", methods, metamethods);
+  lua_getfield(L, -1, "__index");
+  lua_setfield(L, -3, "thread_pool_methods");
+  saros__store_slot(L, rt, SAROS_SLOT_POOL);
+  saros__set_functions(L, rt, functions);
+}

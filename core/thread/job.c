@@ -1,0 +1,105 @@
+#include "thread/job.h"
+
+#include "loop/errors.h"
+#include "thread/transfer.h"
+
+/* ---- in the worker ---- */
+
+/* A call that is being made. */
+typedef struct saros_run {
+  const saros_message_t *message;
+  saros_job_t *job; /* whose message it is; NULL: nobody's here */
+  saros_runtime_t *rt;
+} saros_run_t;
+
+static void free_message(saros_job_t *job) {
+  saros__message_free(job->message);
+  job->message = NULL;
+}
+
+/* Argument: the run. */
+static int make_call(lua_State *L) {
+  saros_run_t *run = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  int n = saros__unpack(L, run->rt, run->message);
+  if (run->job) free_message(run->job);
+  lua_call(L, n - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+static int protect_run(lua_State *L, saros_run_t *run) {
+  saros__push_handler(L, run->rt);
+  lua_pushcfunction(L, make_call);
+  lua_pushlightuserdata(L, run);
+  int handler = lua_gettop(L) - 2;
+  int status = lua_pcall(L, 1, LUA_MULTRET, handler);
+  lua_remove(L, handler);
+  return status;
+}
+
+int saros__run_message(lua_State *L, saros_runtime_t *rt, const saros_message_t *message) {
+  return protect_run(L, &(saros_run_t){message, NULL, rt});
+}
+
+/* Arguments: the error, a TransferError that it gave. Result: that one, which also tells the error. */
+static int explain(lua_State *L) {
+  luaL_tolstring(L, 2, NULL);
+  lua_getfield(L, 2, "message");
+  if (!lua_isstring(L, -1)) return lua_settop(L, 2), 1;
+  luaL_tolstring(L, 1, NULL);
+  lua_pushfstring(L, "%s (the error: %s)", lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_setfield(L, 2, "message");
+  lua_settop(L, 2);
+  return 1;
+}
+
+/* Pushes where the error on top was raised, if it cannot carry that itself; else nil. */
+static void push_traceback(lua_State *L, saros_runtime_t *rt) {
+  if (saros__is_error(L, rt, -1, SAROS_SLOT_ERROR)) {
+    lua_pushnil(L);
+  } else {
+    saros__push_slot(L, rt, SAROS_SLOT_TRACEBACK);
+  }
+  lua_pushnil(L);
+  saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
+}
+
+saros_message_t *saros__pack_failure(lua_State *L, saros_runtime_t *rt) {
+  int error = lua_gettop(L);
+  if (!lua_checkstack(L, LUA_MINSTACK)) return NULL;
+  push_traceback(L, rt);
+  saros_message_t *message = saros__try_pack(L, rt, error, 2, SAROS_PACK_ERROR);
+  if (!message) {
+    lua_pushcfunction(L, explain);
+    lua_pushvalue(L, error);
+    lua_pushvalue(L, error + 2);
+    if (lua_pcall(L, 2, 1, 0) != LUA_OK) lua_pushvalue(L, error + 2);
+    lua_pushnil(L);
+    message = saros__try_pack(L, rt, lua_gettop(L) - 1, 2, SAROS_PACK_ERROR);
+  }
+  lua_settop(L, error - 1);
+  return message;
+}
+
+void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {
+  lua_settop(L, 0);
+  int status = protect_run(L, &(saros_run_t){job->message, job, rt});
+  free_message(job);
+  if (status == LUA_OK) {
+    job->message = saros__try_pack(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS);
+    job->outcome = SAROS_JOB_RESULTS;
+    if (job->message) return;
+  }
+  job->message = saros__pack_failure(L, rt);
+  job->outcome = SAROS_JOB_FAILED;
+}
+
+/* ---- in the loop's thread ---- */
+
+int saros__take_results(lua_State *L, saros_runtime_t *rt, const saros_message_t *message, bool failed) {
+  if (!message) return luaL_error(L, "not enough memory");
+  int n = saros__unpack(L, rt, message);
+  if (!failed) return n;
+  saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
+  return lua_error(L);
+}

@@ -1,0 +1,53 @@
+/* pending.h: a future that another thread completes.
+ *
+ * Both ends are in one block, a pending_t that is part of a larger structure. While
+ * it is out, the loop keeps the future, and run() goes on. It comes back once, as a
+ * parcel; then its future is completed on the loop's thread, by `settle`, and the
+ * block is freed. A loop that closes meanwhile forgets the future, and the block is
+ * freed where it arrives.
+ *
+ * `future` belongs to the loop's thread: NULL once nobody waits any more.
+ *
+ * Threads: saros__pending_deliver is for any, the rest is for the loop's own.
+ */
+#ifndef SAROS_THREAD_PENDING_H
+#define SAROS_THREAD_PENDING_H
+
+#include "task/future.h"
+#include "thread/mailbox.h"
+
+typedef struct saros_pending saros_pending_t;
+
+typedef struct saros_pending_class {
+  /* The future was completed by somebody else, cancelled as a rule; on its loop's thread. NULL: nothing to do. */
+  void (*abandoned)(saros_pending_t *pending);
+  /* Pushes the results and returns how many, or raises the future's error. */
+  int (*settle)(lua_State *L, saros_loop_t *loop, saros_pending_t *pending);
+  /* It is out no more, on the loop's thread; must not raise. The loop is NULL, and so is L, if it closes before: no
+   * Lua then. May be NULL. */
+  void (*returned)(lua_State *L, saros_loop_t *loop, saros_pending_t *pending);
+  /* On any thread. */
+  void (*free)(saros_pending_t *pending);
+} saros_pending_class_t;
+
+struct saros_pending {
+  saros_parcel_t parcel; /* first */
+  saros_guest_t guest;
+  const saros_pending_class_t *class;
+  saros_mailbox_t *home; /* a reference */
+  saros_future_t *future;
+};
+
+/* Pushes a new future of this loop, kept by the loop. May raise. */
+saros_future_t *saros__pending_future(lua_State *L, saros_loop_t *loop);
+/* The future at `index` is complete and nothing is out: the loop need not keep it. */
+void saros__pending_keep_no_more(lua_State *L, saros_loop_t *loop, saros_future_t *future);
+
+/* Sends the block out for a new future. The loop has its mailbox. Does not fail. */
+void saros__pending_begin(lua_State *L, saros_loop_t *loop, saros_pending_t *pending, int index,
+                          saros_future_t *future);
+
+/* Any thread: it comes back. */
+void saros__pending_deliver(saros_pending_t *pending);
+
+#endif

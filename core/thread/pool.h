@@ -1,0 +1,71 @@
+/* pool.h: threads that run jobs.
+ *
+ * A worker is a thread with a Lua state of its own. Jobs wait in one queue, and a
+ * worker takes one at a time: none waits behind a long one while another worker is
+ * free. Workers that have nothing to do look at the queue for some microseconds,
+ * because falling asleep and waking up again take longer than most jobs; then they
+ * sleep, and the last one to do so is the first to be woken, for its memory is warm.
+ *
+ * Waking and starting are chained: whoever adds a job sees to it that one worker
+ * looks for jobs, and a worker that has found one, and leaves others behind, does
+ * the same. So a burst of small jobs does not wake everybody, and many long ones
+ * soon occupy all.
+ *
+ * Who owns what: the executor has a reference to its pool, and so has every worker.
+ * A job belongs to the pool from saros__workers_add until it is delivered. Workers
+ * that have ended are kept to be joined.
+ *
+ * The lock protects everything but what is atomic. It is not held while Lua runs,
+ * and no other lock is taken with it; it is while a thread is started or signalled,
+ * for then the thread cannot end.
+ *
+ * Threads: the executor's, for what says nothing else.
+ */
+#ifndef SAROS_THREAD_POOL_H
+#define SAROS_THREAD_POOL_H
+
+#include "thread/job.h"
+#include "thread/state.h"
+
+typedef struct saros_workers saros_workers_t;
+
+typedef struct saros_workers_options {
+  unsigned max;
+  const char *name;              /* of the threads, without their numbers */
+  saros_message_t *initializer;  /* a call, or NULL */
+  saros_paths_t paths;           /* of the workers' states */
+} saros_workers_options_t;
+
+/* Takes the initializer and the paths over; NULL when out of memory, and then they are still the caller's. */
+saros_workers_t *saros__workers_new(const saros_workers_options_t *options);
+
+/* Whether jobs can be added; else why not. */
+enum saros_workers_state { SAROS_WORKERS_OPEN, SAROS_WORKERS_SHUT, SAROS_WORKERS_BROKEN, SAROS_WORKERS_NO_THREAD };
+enum saros_workers_state saros__workers_state(saros_workers_t *workers);
+/* Why the pool is broken. */
+const char *saros__workers_reason(const saros_workers_t *workers);
+
+/* Adds a job, if the pool is open. Without any worker, none can be started either, it is not added. */
+enum saros_workers_state saros__workers_add(saros_workers_t *workers, saros_job_t *job);
+
+/* Takes a job back that no worker has begun: true. One that runs is told to stop, and will be delivered. */
+bool saros__workers_cancel(saros_workers_t *workers, saros_job_t *job);
+
+/* No more jobs are added; workers end when there are none left. */
+void saros__workers_shut(saros_workers_t *workers);
+/* Takes all jobs out that no worker has begun, as a list in order. */
+saros_job_t *saros__workers_take_all(saros_workers_t *workers);
+/* Makes every job that runs stop. */
+void saros__workers_stop(saros_workers_t *workers);
+
+/* Waits until all workers have ended, for this many nanoseconds at most; true if they have. */
+bool saros__workers_wait(saros_workers_t *workers, uint64_t limit);
+/* The same without a thread that waits: `pending` is delivered when they have, now if need be. */
+void saros__workers_tell(saros_workers_t *workers, saros_pending_t *pending);
+/* Joins the threads of workers that have ended. */
+void saros__workers_join(saros_workers_t *workers);
+
+/* Drops the executor's reference. */
+void saros__workers_release(saros_workers_t *workers);
+
+#endif

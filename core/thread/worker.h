@@ -1,0 +1,53 @@
+/* worker.h: how a worker sees its pool; see pool.h.
+ *
+ * Threads: the worker's, for what says nothing else.
+ */
+#ifndef SAROS_THREAD_WORKER_H
+#define SAROS_THREAD_WORKER_H
+
+#include "thread/pool.h"
+
+typedef struct saros_worker {
+  saros_workers_t *pool;                     /* a reference */
+  struct saros_worker *previous, *next;      /* of the pool's living ones; `next` alone of those that have ended */
+  struct saros_worker *below;                /* that fell asleep before */
+  uv_thread_t thread;
+  uv_sem_t wake;
+  saros_job_t *job; /* that it runs */
+  saros_stop_t stop;
+  unsigned number;
+} saros_worker_t;
+
+/* What a worker's thread runs; the argument is the worker. */
+void saros__worker_main(void *worker);
+
+/* Any thread: starts one, which looks for jobs; under the pool's lock. */
+saros_worker_t *saros__worker_start(saros_workers_t *pool, unsigned number);
+/* Any thread: when its thread has ended. */
+void saros__worker_free(saros_worker_t *worker);
+
+/* ---- what the pool has for its workers, in pool.c ---- */
+
+/* Puts what new workers need into the arguments: the name, the paths, as copies; the initializer, which stays the
+ * pool's. */
+typedef struct saros_workers_setup {
+  char name[16];
+  saros_paths_t paths;
+  const saros_message_t *initializer;
+} saros_workers_setup_t;
+void saros__workers_setup(saros_workers_t *pool, const saros_worker_t *worker, saros_workers_setup_t *setup);
+
+/* The worker's job is over: what would stop it comes too late. Returns the next one, if there is one, else the worker
+ * has to search. */
+saros_job_t *saros__workers_finish(saros_workers_t *pool, saros_worker_t *worker);
+
+/* Waits for a job, which the worker then runs; NULL: it has to end. A worker begins like this. */
+saros_job_t *saros__workers_search(saros_workers_t *pool, saros_worker_t *worker);
+
+/* No worker can work: all jobs fail, now and later. Takes the reason over, which may be NULL. */
+void saros__workers_break(saros_workers_t *pool, char *reason);
+
+/* The worker ends: all that it does afterwards is to return. */
+void saros__workers_leave(saros_workers_t *pool, saros_worker_t *worker);
+
+#endif

@@ -1,0 +1,46 @@
+--- Running functions in other threads: `saros.ThreadPoolExecutor`, `saros.to_thread`.
+--
+-- Each worker is a thread with a Lua state of its own, so pure Lua runs in parallel. A function
+-- travels there with copies of its upvalues and arguments; a worker keeps its globals and the
+-- modules that it has loaded from job to job.
+--
+-- Mirrors `concurrent.futures.ThreadPoolExecutor`, whose futures are awaited here.
+-- @module saros.executor
+
+local core = require "saros.core"
+local check = require "saros.check"
+
+local ValueError = core.errors.ValueError
+
+local OPTIONS = {max_workers = "integer", thread_name_prefix = "string", initializer = "callable", initargs = "table"}
+
+local executor = {
+  to_thread = core.to_thread,
+  blocking_sleep = core.blocking_sleep,
+}
+
+--- Make an executor. Its threads are started when they are needed.
+-- `local executor <close> = saros.ThreadPoolExecutor()` shuts it down at the end of the scope.
+-- Mirrors `concurrent.futures.ThreadPoolExecutor`.
+-- @function ThreadPoolExecutor
+-- @tparam ?table options how its workers are
+-- @tparam ?integer options.max_workers how many threads there may be; by default 4 more than there are
+-- processors, and 32 at most
+-- @tparam[opt="saros"] string options.thread_name_prefix what the system calls the threads, followed by their numbers
+-- @tparam ?function options.initializer what each worker calls before its first job; if it fails, the
+-- executor is broken
+-- @tparam ?table options.initargs a list of its arguments
+-- @treturn ThreadPoolExecutor
+-- @raise `bad argument`; `ValueError` for an unknown option, and if there are to be no workers;
+-- `TransferError` for an initializer that cannot be transferred
+function executor.ThreadPoolExecutor(options)
+  options = check.options(options, OPTIONS, 1, "ThreadPoolExecutor")
+  local max_workers = options.max_workers
+  if max_workers and max_workers < 1 then error(ValueError("max_workers must be greater than 0")) end
+  local prefix = options.thread_name_prefix or "saros"
+  if not options.initializer then return core.thread_pool(max_workers, prefix) end
+  local arguments = options.initargs or {}
+  return core.thread_pool(max_workers, prefix, options.initializer, table.unpack(arguments, 1, arguments.n or #arguments))
+end
+
+return executor
