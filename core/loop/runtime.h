@@ -59,8 +59,9 @@ enum saros_slot {
   SAROS_SLOT_SHARE,       /* function: makes such a userdata */
   SAROS_SLOT_NAMES,       /* table: function or module -> where others find it, see names.c */
   SAROS_SLOT_CODE,        /* weak table: function -> its bytecode */
-  SAROS_SLOT_LOADED,      /* table: bytecode -> a function without upvalues that was made of it */
-  SAROS_SLOT_KINDS,       /* table: id -> error kind that has travelled */
+  SAROS_SLOT_LOADED,      /* table: id of bytecode -> a function without upvalues that was made of it */
+  SAROS_SLOT_LOADED_OLDER, /* the one before it, see unpack.c */
+  SAROS_SLOT_KINDS,       /* weak table: id -> error kind that has travelled */
   SAROS_SLOT_THREAD,      /* first of the metatables of the thread layer */
   SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 7,
   SAROS_SLOT_GENERATOR,   /* metatable */
@@ -82,6 +83,7 @@ typedef struct saros_runtime {
   uint64_t next_task_number;
   uint64_t origin;             /* tells this state from all others, see thread/tags.h */
   uint64_t last_code, last_kind; /* numbers that it has given */
+  uint32_t loaded;             /* how many functions SAROS_SLOT_LOADED has */
   lua_Integer next_generator_number;
   lua_Hook saved_hook;         /* of the coroutine whose bare yield is about to raise */
   int saved_mask, saved_count;

@@ -9,11 +9,16 @@ saros_message_t *saros__message_new(void) {
   return calloc(1, sizeof(saros_message_t));
 }
 
-void saros__message_free(saros_message_t *message) {
-  if (!message) return;
+void saros__message_clear(saros_message_t *message) {
   for (uint32_t i = 0; i < message->shared_count; i++) saros__shared_unref(message->shared[i]);
   free(message->shared);
   free(message->bytes);
+  *message = (saros_message_t){0};
+}
+
+void saros__message_free(saros_message_t *message) {
+  if (!message) return;
+  saros__message_clear(message);
   free(message);
 }
 

@@ -26,6 +26,8 @@ typedef struct saros_message {
 /* NULL when out of memory. */
 saros_message_t *saros__message_new(void);
 void saros__message_free(saros_message_t *message);
+/* One that is part of something larger is empty when all its bytes are zero; this makes it so again. */
+void saros__message_clear(saros_message_t *message);
 
 /* Appending; false when out of memory, and then the message is of no use any more. */
 bool saros__message_put(saros_message_t *message, const void *bytes, size_t size);

@@ -9,8 +9,9 @@
 typedef struct saros_packer {
   saros_runtime_t *rt;
   saros_message_t *message; /* roots and bodies */
-  saros_message_t *heads;
-  saros_message_t *scratch; /* bytecode that is being dumped */
+  saros_message_t heads;
+  saros_message_t kinds;    /* the head of each object, one byte each */
+  saros_message_t scratch;  /* bytecode that is being dumped */
   int mode;
   bool tracing;
   bool refreshed;    /* the names of modules are known */
@@ -91,6 +92,7 @@ static int refuse(lua_State *L, saros_packer_t *p, int index, int label, const c
   lua_pushvalue(L, label);
   push_path(L, p->owner);
   const char *path = lua_tostring(L, -1);
+  if (*path == '\0') path = "the function";
   if (strncmp(path, ", ", 2) == 0) path += 2; /* an upvalue of the function itself */
   return saros__raise(L, p->rt, "TransferError", "%s: %s cannot be transferred", path, what);
 }
@@ -120,6 +122,12 @@ static uint32_t add_object(lua_State *L, saros_packer_t *p, int index, int label
   return number;
 }
 
+/* Begins a head. What an object is is decided here and nowhere else: a finalizer may change everything between the head
+ * and the body. */
+static void begin_head(lua_State *L, saros_packer_t *p, enum saros_head head) {
+  put(L, saros__message_put_byte(&p->heads, head) && saros__message_put_byte(&p->kinds, head));
+}
+
 /* The head of what a module has; false if none has it. */
 static bool head_of_named(lua_State *L, saros_packer_t *p, int index) {
   if (!p->refreshed) {
@@ -128,10 +136,10 @@ static bool head_of_named(lua_State *L, saros_packer_t *p, int index) {
   }
   if (!saros__names_find(L, p->rt, index)) return false;
   bool is_field = !lua_isnil(L, -1);
-  put(L, saros__message_put_byte(p->heads, SAROS_HEAD_NAMED));
-  put_string(L, p->heads, -2);
-  put(L, saros__message_put_byte(p->heads, is_field));
-  if (is_field) put_string(L, p->heads, -1);
+  begin_head(L, p, SAROS_HEAD_NAMED);
+  put_string(L, &p->heads, -2);
+  put(L, saros__message_put_byte(&p->heads, is_field));
+  if (is_field) put_string(L, &p->heads, -1);
   lua_pop(L, 2);
   return true;
 }
@@ -145,14 +153,14 @@ static void head_of_kind(lua_State *L, saros_packer_t *p, int index, int label) 
   uint32_t base = has_base ? number_of(L, p, lua_gettop(L), label) : 0;
   lua_pop(L, 1);
   saros__kind_push_id(L, p->rt, index);
-  put(L, saros__message_put_byte(p->heads, SAROS_HEAD_KIND));
-  put_string(L, p->heads, -1);
+  begin_head(L, p, SAROS_HEAD_KIND);
+  put_string(L, &p->heads, -1);
   lua_pop(L, 1);
   lua_pushliteral(L, "name");
   lua_rawget(L, index);
-  put_string(L, p->heads, -1);
+  put_string(L, &p->heads, -1);
   lua_pop(L, 1);
-  put(L, saros__message_put_size(p->heads, base));
+  put(L, saros__message_put_size(&p->heads, base));
 }
 
 static int append_code(lua_State *L, const void *bytes, size_t size, void *scratch) {
@@ -167,11 +175,11 @@ static void push_code(lua_State *L, saros_packer_t *p, int index) {
   if (lua_rawget(L, -2) != LUA_TSTRING) {
     lua_pop(L, 1);
     saros_code_id_t id = {p->rt->origin, ++p->rt->last_code};
-    p->scratch->size = 0;
-    put(L, saros__message_put(p->scratch, &id, sizeof id));
+    p->scratch.size = 0;
+    put(L, saros__message_put(&p->scratch, &id, sizeof id));
     lua_pushvalue(L, index);
-    put(L, lua_dump(L, append_code, p->scratch, 0) == 0);
-    lua_pushlstring(L, p->scratch->bytes, p->scratch->size);
+    put(L, lua_dump(L, append_code, &p->scratch, 0) == 0);
+    lua_pushlstring(L, p->scratch.bytes, p->scratch.size);
     lua_pushvalue(L, -1);
     lua_insert(L, -3);     /* cache code function code */
     lua_rawset(L, -4);
@@ -208,17 +216,16 @@ static int count_upvalues(lua_State *L, int index) {
 
 static void head_of_function(lua_State *L, saros_packer_t *p, int index) {
   int upvalues = count_upvalues(L, index);
-  put(L, saros__message_put_byte(p->heads, SAROS_HEAD_FUNCTION) &&
-             saros__message_put_byte(p->heads, (uint8_t)upvalues) &&
-             saros__message_put_byte(p->heads, is_kept(L, index, upvalues)));
   push_code(L, p, index);
-  put_string(L, p->heads, -1);
+  begin_head(L, p, SAROS_HEAD_FUNCTION);
+  put(L, saros__message_put_byte(&p->heads, is_kept(L, index, upvalues)));
+  put_string(L, &p->heads, -1);
   lua_pop(L, 1);
 }
 
 static void head_of_table(lua_State *L, saros_packer_t *p, int index) {
-  put(L, saros__message_put_byte(p->heads, SAROS_HEAD_TABLE) &&
-             saros__message_put_size(p->heads, lua_rawlen(L, index)));
+  begin_head(L, p, SAROS_HEAD_TABLE);
+  put(L, saros__message_put_size(&p->heads, lua_rawlen(L, index)));
 }
 
 /* The number of the table or function at `index`, which becomes an object if it is none yet. */
@@ -327,7 +334,7 @@ static void put_list(lua_State *L, saros_packer_t *p, int table, lua_Unsigned le
 static void put_pairs(lua_State *L, saros_packer_t *p, int table, lua_Unsigned length, bool is_kind) {
   lua_pushnil(L);
   while (lua_next(L, table)) {
-    if (!is_in_list(L, table + 1, length) && !(is_kind && saros__kind_is_internal(L, table + 1))) {
+    if (!is_in_list(L, table + 1, length) && !(is_kind && saros__kind_is_internal(L, table))) {
       push_label_if_tracing(L, p, table + 1);
       put_value(L, p, table + 1, table + 3);
       put_value(L, p, table + 2, table + 3);
@@ -346,6 +353,7 @@ static void put_metatable(lua_State *L, saros_packer_t *p, int table) {
 
 static void body_of_table(lua_State *L, saros_packer_t *p, int table) {
   lua_Unsigned length = lua_rawlen(L, table);
+  put(L, saros__message_put_size(p->message, length));
   put_list(L, p, table, length);
   put_pairs(L, p, table, length, false);
   put_metatable(L, p, table);
@@ -391,15 +399,11 @@ static void put_bodies(lua_State *L, saros_packer_t *p) {
     p->owner = number;
     lua_rawgeti(L, QUEUE, number);
     int index = lua_gettop(L);
-    bool is_table = lua_istable(L, index);
-    if (is_table && saros__kind_test(L, index)) {
-      put_pairs(L, p, index, 0, true);
-    } else if ((is_table || lua_iscfunction(L, index)) && saros__names_find(L, p->rt, index)) {
-      /* no body */
-    } else if (is_table) {
-      body_of_table(L, p, index);
-    } else {
-      body_of_function(L, p, index);
+    switch ((uint8_t)p->kinds.bytes[number - 1]) {
+      case SAROS_HEAD_TABLE: body_of_table(L, p, index); break;
+      case SAROS_HEAD_FUNCTION: body_of_function(L, p, index); break;
+      case SAROS_HEAD_KIND: put_pairs(L, p, index, 0, true); break;
+      default: break;
     }
     lua_settop(L, index - 1);
   }
@@ -409,7 +413,9 @@ static void put_bodies(lua_State *L, saros_packer_t *p) {
 
 static void push_root_label(lua_State *L, saros_packer_t *p, int i) {
   int mode = p->mode & ~SAROS_PACK_FOR_PROCESS;
-  if (mode == SAROS_PACK_RESULTS) {
+  if (!p->tracing) {
+    lua_pushnil(L);
+  } else if (mode == SAROS_PACK_RESULTS) {
     lua_pushfstring(L, "result %d", i);
   } else if (mode == SAROS_PACK_ERROR) {
     lua_pushliteral(L, "error");
@@ -424,7 +430,7 @@ static void push_root_label(lua_State *L, saros_packer_t *p, int i) {
 
 static void put_footer(lua_State *L, saros_packer_t *p) {
   uint64_t footer[2] = {p->objects, p->message->size};
-  put(L, saros__message_put(p->message, p->heads->bytes, p->heads->size) &&
+  put(L, saros__message_put(p->message, p->heads.bytes, p->heads.size) &&
              saros__message_put(p->message, footer, sizeof footer));
 }
 
@@ -437,7 +443,7 @@ static int pack_protected(lua_State *L) {
     int index = ROOTS + i - 1, type = lua_type(L, index);
     bool is_plain = type != LUA_TTABLE && type != LUA_TFUNCTION && type != LUA_TUSERDATA;
     if (!is_plain && lua_isnil(L, SEEN)) {
-      for (int slot = SEEN; slot <= LABELS; slot++) {
+      for (int slot = SEEN; slot <= (p->tracing ? LABELS : QUEUE); slot++) {
         lua_newtable(L);
         lua_replace(L, slot);
       }
@@ -469,16 +475,15 @@ saros_message_t *saros__try_pack(lua_State *L, saros_runtime_t *rt, int first, i
   for (int round = 0;; round++) {
     saros_packer_t p = {.rt = rt, .mode = mode, .tracing = round > 0};
     p.message = saros__message_new();
-    p.heads = saros__message_new();
-    p.scratch = saros__message_new();
     int status = LUA_ERRMEM;
-    if (p.message && p.heads && p.scratch) {
+    if (p.message) {
       status = attempt(L, &p, first, n);
     } else {
       lua_pushliteral(L, "not enough memory");
     }
-    saros__message_free(p.heads);
-    saros__message_free(p.scratch);
+    saros__message_clear(&p.heads);
+    saros__message_clear(&p.kinds);
+    saros__message_clear(&p.scratch);
     if (status == LUA_OK) return p.message;
     saros__message_free(p.message);
     if (round > 0 || !lua_isnil(L, -1)) return NULL; /* nil: it has to be done again, to tell what cannot travel */

@@ -53,13 +53,55 @@ static void load_function(lua_State *L, saros_unpacker_t *u, const char *bytes, 
   }
 }
 
+/* Functions that have no upvalues but the globals are kept, for they may come again: in two tables, of which the older
+ * one is dropped when the other one is full. So those that come often stay, and the others do not pile up. */
+enum { MAX_LOADED = 256 };
+
+/* Pops a function and keeps it under the id on top, which is popped too. */
+static void keep_function(lua_State *L, saros_runtime_t *rt) {
+  if (rt->loaded >= MAX_LOADED) {
+    lua_newtable(L);
+    saros__push_slot(L, rt, SAROS_SLOT_LOADED);
+    saros__store_slot(L, rt, SAROS_SLOT_LOADED_OLDER);
+    saros__store_slot(L, rt, SAROS_SLOT_LOADED);
+    rt->loaded = 0;
+  }
+  saros__push_slot(L, rt, SAROS_SLOT_LOADED);
+  lua_insert(L, -3); /* table function id */
+  lua_insert(L, -2);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  rt->loaded++;
+}
+
+/* Replaces the id on top by the function that is kept under it; false, and the id stays, if there is none. */
+static bool find_function(lua_State *L, saros_runtime_t *rt) {
+  for (int slot = SAROS_SLOT_LOADED; slot <= SAROS_SLOT_LOADED_OLDER; slot++) {
+    saros__push_slot(L, rt, slot);
+    lua_pushvalue(L, -2);
+    bool found = lua_rawget(L, -2) == LUA_TFUNCTION;
+    lua_remove(L, -2);
+    if (found) {
+      lua_insert(L, -2); /* function id */
+      if (slot == SAROS_SLOT_LOADED_OLDER) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        keep_function(L, rt);
+      } else {
+        lua_pop(L, 1);
+      }
+      return true;
+    }
+    lua_pop(L, 1);
+  }
+  return false;
+}
+
 /* Pushes the function of the head; true if its upvalues are filled already. */
 static bool make_function(lua_State *L, saros_unpacker_t *u) {
-  int upvalues = saros__message_get_byte(&u->head);
   bool kept = saros__message_get_byte(&u->head);
   const char *bytes;
   size_t size;
-  (void)upvalues;
   get_string(&u->head, &bytes, &size);
   const char *code = bytes + sizeof(saros_code_id_t);
   size -= sizeof(saros_code_id_t);
@@ -67,20 +109,13 @@ static bool make_function(lua_State *L, saros_unpacker_t *u) {
     load_function(L, u, code, size);
     return false;
   }
-  saros__push_slot(L, u->rt, SAROS_SLOT_LOADED);
   lua_pushlstring(L, bytes, sizeof(saros_code_id_t));
-  lua_pushvalue(L, -1);
-  if (lua_rawget(L, -3) == LUA_TFUNCTION) {
-    lua_replace(L, -3);
-    lua_pop(L, 1);
-    return true;
-  }
-  lua_pop(L, 1);
+  if (find_function(L, u->rt)) return true;
   load_function(L, u, code, size);
-  lua_pushvalue(L, -1);
-  lua_insert(L, -4); /* function loaded id function */
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
+  lua_insert(L, -2);
+  lua_pushvalue(L, -2);
+  lua_insert(L, -2); /* function function id */
+  keep_function(L, u->rt);
   return false;
 }
 
@@ -116,8 +151,6 @@ static void make_objects(lua_State *L, saros_unpacker_t *u) {
       case SAROS_HEAD_TABLE: {
         uint64_t length = saros__message_get_size(&u->head);
         lua_createtable(L, length < INT32_MAX ? (int)length : 0, 0);
-        lua_pushinteger(L, (lua_Integer)length); /* its body begins with a list of so many */
-        lua_rawseti(L, u->base + KEPT, number);
         break;
       }
       case SAROS_HEAD_FUNCTION: is_kept = make_function(L, u); break;
@@ -181,7 +214,8 @@ static void fill_pairs(lua_State *L, saros_unpacker_t *u, bool drop) {
   }
 }
 
-static void fill_table(lua_State *L, saros_unpacker_t *u, uint32_t number, lua_Integer length) {
+static void fill_table(lua_State *L, saros_unpacker_t *u, uint32_t number) {
+  lua_Integer length = (lua_Integer)saros__message_get_size(&u->body);
   for (lua_Integer i = 1; i <= length; i++) {
     push_value(L, u);
     lua_rawseti(L, -2, i);
@@ -239,7 +273,6 @@ static void fill_function(lua_State *L, saros_unpacker_t *u, bool is_kept) {
 static void fill_object(lua_State *L, saros_unpacker_t *u, uint32_t number) {
   lua_rawgeti(L, u->base + KEPT, number);
   int kept = lua_type(L, -1);
-  lua_Integer length = lua_tointeger(L, -1);
   lua_rawgeti(L, u->base + OBJECTS, number);
   if (kept == LUA_TSTRING) {
     /* what has a name is complete */
@@ -248,7 +281,7 @@ static void fill_object(lua_State *L, saros_unpacker_t *u, uint32_t number) {
   } else if (saros__kind_test(L, -1)) {
     fill_pairs(L, u, kept == LUA_TBOOLEAN);
   } else {
-    fill_table(L, u, number, length);
+    fill_table(L, u, number);
   }
   lua_pop(L, 2);
 }
