@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -13,10 +14,11 @@
 #include "loop/signals.h"
 #include "task/current.h"
 
-/* The one slot: see interrupt.h. `runtime` is what tells whether it is taken. */
+/* The one slot: see interrupt.h. `runtime` is what tells whether it is taken. Loops of other threads look at the first
+ * two, to see that the slot is not theirs; the rest is only for the thread that has it. */
 static struct {
-  saros_runtime_t *volatile runtime;
-  saros_loop_t *volatile loop; /* NULL: a script without a loop */
+  saros_runtime_t *_Atomic runtime;
+  saros_loop_t *_Atomic loop; /* NULL: a script without a loop */
   lua_State *volatile script;
   pthread_t thread;
   struct sigaction previous;
@@ -108,7 +110,7 @@ bool saros__interrupt_pending(const saros_runtime_t *rt) {
 
 static void take(saros_runtime_t *rt, saros_loop_t *loop, lua_State *script) {
   struct sigaction current, action;
-  if (slot.runtime || !is_main_thread() || sigaction(SIGINT, NULL, &current) != 0) return;
+  if (!is_main_thread() || slot.runtime || sigaction(SIGINT, NULL, &current) != 0) return;
   if (current.sa_handler == SIG_IGN) return;
   slot.loop = loop;
   slot.script = script;

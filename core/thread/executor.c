@@ -11,7 +11,7 @@
 /* How long blocking waits go on between two looks whether they are to be interrupted, and how long a finalizer waits
  * for jobs to stop; nanoseconds. */
 #define WAIT_SLICE 20000000u
-#define FINALIZER_LIMIT 2000000000u
+#define FINALIZER_LIMIT 500000000u
 
 enum { DEFAULT_LIMIT = 32, DEFAULT_EXTRA = 4 };
 
@@ -304,7 +304,8 @@ static int executor_gc(lua_State *L) {
     job = next;
   }
   saros__workers_stop(workers);
-  if (saros__workers_wait(workers, FINALIZER_LIMIT)) saros__workers_join(workers);
+  if (!saros__workers_wait(workers, FINALIZER_LIMIT)) saros__workers_detach(workers);
+  saros__workers_join(workers);
   saros__workers_release(workers);
   return 0;
 }

@@ -255,6 +255,15 @@ void saros__workers_join(saros_workers_t *pool) {
   }
 }
 
+void saros__workers_detach(saros_workers_t *pool) {
+  uv_mutex_lock(&pool->lock);
+  for (saros_worker_t *worker = pool->living; worker; worker = worker->next) {
+    if (!worker->detached) pthread_detach(worker->thread);
+    worker->detached = true;
+  }
+  uv_mutex_unlock(&pool->lock);
+}
+
 static void deliver_told(saros_pending_t *told) {
   while (told) {
     saros_pending_t *next = (saros_pending_t *)told->parcel.next;
@@ -379,8 +388,11 @@ void saros__workers_leave(saros_workers_t *pool, saros_worker_t *worker) {
   } else {
     pool->living = worker->next;
   }
-  worker->next = pool->gone;
-  pool->gone = worker;
+  bool detached = worker->detached;
+  if (!detached) {
+    worker->next = pool->gone;
+    pool->gone = worker;
+  }
   saros_pending_t *told = NULL;
   if (--pool->count == 0) {
     told = pool->told;
@@ -388,6 +400,7 @@ void saros__workers_leave(saros_workers_t *pool, saros_worker_t *worker) {
     uv_cond_broadcast(&pool->ended);
   }
   uv_mutex_unlock(&pool->lock);
+  if (detached) saros__worker_free(worker);
   deliver_told(told);
   saros__workers_release(pool);
 }

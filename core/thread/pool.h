@@ -64,6 +64,8 @@ bool saros__workers_wait(saros_workers_t *workers, uint64_t limit);
 void saros__workers_tell(saros_workers_t *workers, saros_pending_t *pending);
 /* Joins the threads of workers that have ended. */
 void saros__workers_join(saros_workers_t *workers);
+/* Nobody will join the others any more: they go on by themselves. */
+void saros__workers_detach(saros_workers_t *workers);
 
 /* Drops the executor's reference. */
 void saros__workers_release(saros_workers_t *workers);

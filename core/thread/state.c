@@ -72,7 +72,7 @@ static int resume(lua_State *L, lua_State *co, int n) {
 
 static int tracked_resume(lua_State *L) {
   lua_State *co = lua_tothread(L, 1);
-  if (!co) return luaL_typeerror(L, 1, "coroutine");
+  if (!co) return luaL_typeerror(L, 1, "thread");
   int results = resume(L, co, lua_gettop(L) - 1);
   lua_pushboolean(L, results >= 0);
   lua_insert(L, 2); /* the coroutine, true or false, the rest */

@@ -4,9 +4,14 @@
 #include <string.h>
 
 #include "loop/errors.h"
+#include "loop/timers.h"
 #include "task/current.h"
+#include "task/task.h"
 
 enum { PATIENCE = 10, INSTRUCTIONS = 1000 };
+
+/* How long the tasks of a loop that was left may clean up, in seconds. */
+#define GRACE 1.0
 
 /* In the thread's static storage: the handler may run in any thread, and must not be what allocates it. */
 #if defined(__ELF__) && defined(__GNUC__)
@@ -76,20 +81,43 @@ static bool must_stop(void) {
   return is_wanted(current);
 }
 
-static int raise_cancelled(lua_State *L) {
-  saros__push_cancelled(L, current->rt, 0);
-  return lua_error(L);
+/* Code that waits for something in the loop has not been seen by the hook; and what cleans up next need not be. */
+static void hook_all(saros_loop_t *loop) {
+  lua_sethook(loop->L, raise_stop, LUA_MASKCOUNT, INSTRUCTIONS);
+  for (saros_task_t *task = loop->tasks.first; task; task = task->next) {
+    lua_sethook(task->co, raise_stop, LUA_MASKCOUNT, INSTRUCTIONS);
+  }
 }
 
-/* Once: what is left on the loop may end as its owner wants it to. */
+static void leave_again(lua_State *L, saros_loop_t *loop, void *target, uintptr_t extra);
+
+/* Leaves the loop, which its owner may run again, to let its tasks clean up; but not for long. */
+static void leave_loop(lua_State *L, saros_loop_t *loop) {
+  current->raised++;
+  hook_all(loop);
+  saros__timer_reserve(L, loop);
+  saros__timer_set(loop, saros__loop_time(L, loop) + GRACE, leave_again, NULL);
+  saros__push_cancelled(L, loop->rt, 0);
+  lua_error(L);
+}
+
+static void leave_again(lua_State *L, saros_loop_t *loop, void *target, uintptr_t extra) {
+  (void)target;
+  (void)extra;
+  if (must_stop()) leave_loop(L, loop);
+}
+
+/* Argument: the loop. */
+static int leave_protected(lua_State *L) {
+  leave_loop(L, lua_touserdata(L, 1));
+  return 0;
+}
+
 static void check_stop(saros_loop_t *loop) {
   saros_stop_t *stop = current;
   if (!is_wanted(stop) || !stop->signalled) return;
   stop->signalled = false;
-  /* Its next instruction may be one that cleans up. */
-  if (lua_gethook(loop->L) == raise_stop) lua_sethook(loop->L, raise_stop, LUA_MASKCOUNT, INSTRUCTIONS);
-  stop->raised++;
-  saros__loop_protect(loop, raise_cancelled, loop, "stopped");
+  saros__loop_protect(loop, leave_protected, loop, "stopped");
 }
 
 /* ---- the thread ---- */

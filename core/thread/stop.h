@@ -5,7 +5,8 @@
  * CancelledError at the next instruction, then every thousand instructions, so that
  * `<close>` scopes can run; after ten times at every instruction, which ends code
  * that catches all errors in a loop. A loop that runs there is woken, and left with
- * a CancelledError too. Not stopped are C functions, finalizers and hooks.
+ * a CancelledError too: saros.run then cancels its tasks and awaits them, for a
+ * second at most. Not stopped are C functions, finalizers and hooks.
  *
  * The handler finds its thread by a slot of that thread's own. Which coroutine runs
  * is known because the state's coroutine.resume and coroutine.wrap say so; see

@@ -32,8 +32,6 @@ void saros__transfer_open(lua_State *L, saros_runtime_t *rt) {
   saros__make_weak_table(L, rt, SAROS_SLOT_CODE, "k");
   lua_newtable(L);
   saros__store_slot(L, rt, SAROS_SLOT_LOADED);
-  lua_newtable(L);
-  saros__store_slot(L, rt, SAROS_SLOT_LOADED_OLDER);
   saros__shared_open(L, rt);
   saros__names_open(L, rt);
   saros__kinds_open(L, rt);

@@ -17,8 +17,7 @@
  * A function is its bytecode and its upvalues. Two functions that share an
  * upvalue share it afterwards, too. The upvalue that is the table of globals
  * becomes that of the other state. Bytecode is dumped once per function, and what
- * has no other upvalues is loaded once per state, if it comes again before some
- * hundreds of others.
+ * has no other upvalues is kept by the state for some time, and not loaded again.
  *
  * Threads: packing and unpacking are for the thread of the state, the message in
  * between for any.

@@ -53,48 +53,23 @@ static void load_function(lua_State *L, saros_unpacker_t *u, const char *bytes, 
   }
 }
 
-/* Functions that have no upvalues but the globals are kept, for they may come again: in two tables, of which the older
- * one is dropped when the other one is full. So those that come often stay, and the others do not pile up. */
-enum { MAX_LOADED = 256 };
+/* How many functions a state keeps for further calls. A program that makes new functions all the time has new
+ * bytecode all the time. */
+enum { MAX_LOADED = 512 };
 
-/* Pops a function and keeps it under the id on top, which is popped too. */
+/* Remembers the function on top by the id below it; both stay. */
 static void keep_function(lua_State *L, saros_runtime_t *rt) {
-  if (rt->loaded >= MAX_LOADED) {
+  if (rt->loaded == MAX_LOADED) {
     lua_newtable(L);
-    saros__push_slot(L, rt, SAROS_SLOT_LOADED);
-    saros__store_slot(L, rt, SAROS_SLOT_LOADED_OLDER);
     saros__store_slot(L, rt, SAROS_SLOT_LOADED);
     rt->loaded = 0;
   }
   saros__push_slot(L, rt, SAROS_SLOT_LOADED);
-  lua_insert(L, -3); /* table function id */
-  lua_insert(L, -2);
+  lua_pushvalue(L, -3);
+  lua_pushvalue(L, -3);
   lua_rawset(L, -3);
   lua_pop(L, 1);
   rt->loaded++;
-}
-
-/* Replaces the id on top by the function that is kept under it; false, and the id stays, if there is none. */
-static bool find_function(lua_State *L, saros_runtime_t *rt) {
-  for (int slot = SAROS_SLOT_LOADED; slot <= SAROS_SLOT_LOADED_OLDER; slot++) {
-    saros__push_slot(L, rt, slot);
-    lua_pushvalue(L, -2);
-    bool found = lua_rawget(L, -2) == LUA_TFUNCTION;
-    lua_remove(L, -2);
-    if (found) {
-      lua_insert(L, -2); /* function id */
-      if (slot == SAROS_SLOT_LOADED_OLDER) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        keep_function(L, rt);
-      } else {
-        lua_pop(L, 1);
-      }
-      return true;
-    }
-    lua_pop(L, 1);
-  }
-  return false;
 }
 
 /* Pushes the function of the head; true if its upvalues are filled already. */
@@ -110,13 +85,17 @@ static bool make_function(lua_State *L, saros_unpacker_t *u) {
     return false;
   }
   lua_pushlstring(L, bytes, sizeof(saros_code_id_t));
-  if (find_function(L, u->rt)) return true;
-  load_function(L, u, code, size);
-  lua_insert(L, -2);
+  saros__push_slot(L, u->rt, SAROS_SLOT_LOADED);
   lua_pushvalue(L, -2);
-  lua_insert(L, -2); /* function function id */
-  keep_function(L, u->rt);
-  return false;
+  bool known = lua_rawget(L, -2) == LUA_TFUNCTION;
+  lua_remove(L, -2);
+  if (!known) {
+    lua_pop(L, 1);
+    load_function(L, u, code, size);
+    keep_function(L, u->rt);
+  }
+  lua_remove(L, -2); /* the id */
+  return known;
 }
 
 static void make_named(lua_State *L, saros_unpacker_t *u) {

@@ -16,6 +16,7 @@ typedef struct saros_worker {
   saros_job_t *job; /* that it runs */
   saros_stop_t stop;
   unsigned number;
+  bool detached; /* nobody will join its thread: it frees itself */
 } saros_worker_t;
 
 /* What a worker's thread runs; the argument is the worker. */

@@ -9,6 +9,7 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
+local map = require "saros.executor_map"
 
 local ValueError = core.errors.ValueError
 
@@ -40,7 +41,21 @@ function executor.ThreadPoolExecutor(options)
   local prefix = options.thread_name_prefix or "saros"
   if not options.initializer then return core.thread_pool(max_workers, prefix) end
   local arguments = options.initargs or {}
-  return core.thread_pool(max_workers, prefix, options.initializer, table.unpack(arguments, 1, arguments.n or #arguments))
+  local n = arguments.n or #arguments
+  return core.thread_pool(max_workers, prefix, options.initializer, table.unpack(arguments, 1, n))
 end
+
+--- Call a function with each item of a list, in the workers. All calls are submitted at once.
+-- Mirrors `concurrent.futures.Executor.map`.
+-- @function ThreadPoolExecutor:map
+-- @tparam fun(item:any):any fn what to call there
+-- @tparam {any,...} list the items
+-- @tparam ?table options how to go about it
+-- @tparam[opt=1] integer options.chunksize how many items make one job: more are cheaper where calls are short
+-- @tparam ?number options.timeout seconds, counted from the call of `map`, in which all results must have come
+-- @treturn MapIterator an iterator of `index, value` in the order of the list, whose steps suspend the task
+-- and raise the call's error, or a `TimeoutError`
+-- @raise what `submit` raises; `bad argument`; `ValueError` for an unknown option and a chunk of nothing
+core.thread_pool_methods.map = map
 
 return executor

@@ -1,4 +1,7 @@
 local saros = require "saros"
+-- What functions that travel use: busted gives those of a spec an _ENV that cannot.
+local debug, select = debug, select
+
 local isomorphic = require "spec.support.isomorphic"
 local raises = require "spec.support.raises"
 

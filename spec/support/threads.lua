@@ -1,0 +1,39 @@
+--- Threads, as the system sees those of this process.
+
+local lfs = require "lfs"
+
+local threads = {}
+
+local function each()
+  local list = {}
+  for id in lfs.dir("/proc/self/task") do
+    if id:find("^%d+$") then list[#list + 1] = id end
+  end
+  return list
+end
+
+--- How many there are. Under ThreadSanitizer there is one more, its own.
+function threads.count()
+  return #each()
+end
+
+--- Their names, as a set.
+function threads.names()
+  local names = {}
+  for _, id in ipairs(each()) do
+    local file = io.open("/proc/self/task/" .. id .. "/comm")
+    if file then
+      names[file:read("l")] = true
+      file:close()
+    end
+  end
+  return names
+end
+
+-- ThreadSanitizer delivers signals when the program calls something that it knows. So a function that is to be
+-- stopped allocates.
+function threads.busy()
+  while true do local _ = {} end
+end
+
+return threads
