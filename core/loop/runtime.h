@@ -62,7 +62,7 @@ enum saros_slot {
   SAROS_SLOT_LOADED,      /* table: id of bytecode -> the function made of it, if it has no upvalues but the globals */
   SAROS_SLOT_KINDS,       /* weak table: id -> error kind that has travelled */
   SAROS_SLOT_THREAD,      /* first of the metatables of the thread layer */
-  SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 7,
+  SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 11,
   SAROS_SLOT_GENERATOR,   /* metatable */
   SAROS_SLOT_INSPECTOR,   /* the launcher's function for SIGUSR1 */
   SAROS_SLOT_IO,          /* first of the I/O layer's metatables */

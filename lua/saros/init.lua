@@ -19,7 +19,7 @@ local saros = {
 local FROM_CORE = {
   "Channel", "EventLoop", "all_tasks", "await", "cpu_count", "create_task", "current_task",
   "eager_task_factory", "ensure_future", "gather", "get_running_loop", "is_error", "isfuture", "monotonic",
-  "sleep",
+  "run_coroutine_threadsafe", "sleep",
 }
 
 for _, name in ipairs(FROM_CORE) do saros[name] = core[name] end
