@@ -33,6 +33,7 @@
 #include "thread/channel.h"
 #include "thread/executor.h"
 #include "thread/sleeper.h"
+#include "thread/thread.h"
 #include "thread/threadsafe_task.h"
 #include "thread/transfer.h"
 
@@ -156,6 +157,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__sleeper_open(L, rt);
   saros__channel_open(L, rt);
   saros__threadsafe_task_open(L, rt);
+  saros__thread_open(L, rt);
   saros__executor_open(L, rt);
   saros__default_executor_open(L, rt);
   saros__io_open(L, rt);

@@ -100,14 +100,18 @@ saros_promise_t *saros__promise_new(saros_mailbox_t *reporter) {
   if (uv_mutex_init(&promise->lock) != 0) goto no_lock;
   if (uv_cond_init(&promise->changed) != 0) goto no_condition;
   atomic_init(&promise->refs, 1);
-  promise->reporter = reporter;
-  if (reporter) saros__shared_ref(saros__mailbox_shared(reporter));
+  if (reporter) saros__promise_report_to(promise, reporter);
   return promise;
 no_condition:
   uv_mutex_destroy(&promise->lock);
 no_lock:
   free(promise);
   return NULL;
+}
+
+void saros__promise_report_to(saros_promise_t *promise, saros_mailbox_t *reporter) {
+  promise->reporter = reporter;
+  saros__shared_ref(saros__mailbox_shared(reporter));
 }
 
 void saros__promise_ref(saros_promise_t *promise) {

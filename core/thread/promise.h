@@ -29,6 +29,8 @@ typedef struct saros_promise saros_promise_t;
 
 /* NULL when out of memory. The caller has a reference. Errors are reported to the loop of the mailbox, if not NULL. */
 saros_promise_t *saros__promise_new(saros_mailbox_t *reporter);
+/* The same for one that nobody keeps yet, and that has none. */
+void saros__promise_report_to(saros_promise_t *promise, saros_mailbox_t *reporter);
 void saros__promise_ref(saros_promise_t *promise);
 void saros__promise_unref(saros_promise_t *promise);
 

@@ -86,6 +86,7 @@ local FIELDS = {
   start_server = "saros.streams",
   start_unix_server = "saros.streams",
 
+  Thread = "saros.thread",
   ThreadPoolExecutor = "saros.executor",
   blocking_sleep = "saros.executor",
   to_thread = "saros.executor",
