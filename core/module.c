@@ -29,6 +29,7 @@
 #include "task/sleep.h"
 #include "task/task.h"
 #include "task/wait_queue.h"
+#include "thread/api.h"
 #include "thread/calls.h"
 #include "thread/channel.h"
 #include "thread/executor.h"
@@ -158,6 +159,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__channel_open(L, rt);
   saros__threadsafe_task_open(L, rt);
   saros__thread_open(L, rt);
+  saros__api_open(L);
   saros__executor_open(L, rt);
   saros__default_executor_open(L, rt);
   saros__io_open(L, rt);

@@ -51,7 +51,7 @@ is_built() {
   read -r built <"$build/stamp" || return 1
   # Without warnings is fine too where warnings are allowed.
   [ "$built" = "$signature" ] || [ "$built" = "$root werror=ON" ] || return 1
-  changed=$(find "$root/CMakeLists.txt" "$root/cmake" "$root/core" "$root/spec/support" \
+  changed=$(find "$root/CMakeLists.txt" "$root/cmake" "$root/core" "$root/include" "$root/spec/support" \
     \( -type d -o -name '*.[ch]' -o -path "*/cmake/*" -o -name CMakeLists.txt \) \
     -newer "$build/stamp" 2>/dev/null)
   [ -z "$changed" ]

@@ -59,6 +59,9 @@ void saros__mailbox_exit(saros_mailbox_t *mailbox, saros_guest_t *guest);
 /* True if the mailbox is of a loop of this state. */
 bool saros__mailbox_is_own(const saros_mailbox_t *mailbox, const saros_runtime_t *rt);
 
+/* The mailbox of the open loop, or of the loop proxy, at `index`; else `bad argument`, or a RuntimeError. */
+saros_mailbox_t *saros__mailbox_of(lua_State *L, int index);
+
 /* The mailbox of the loop proxy at `index`, or `bad argument`. */
 saros_mailbox_t *saros__mailbox_check(lua_State *L, int index);
 

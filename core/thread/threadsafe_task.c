@@ -239,8 +239,7 @@ static saros_threadsafe_task_t *push_handle(lua_State *L, saros_runtime_t *rt, s
 static int run_coroutine_threadsafe(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_loop_object_t *own = saros__test_marker(L, 1, SAROS_MARKER_LOOP);
-  if (own) saros__check_open_loop(L, 1);
-  saros_mailbox_t *home = own ? saros__mailbox(L, own->loop) : saros__mailbox_check(L, 1);
+  saros_mailbox_t *home = saros__mailbox_of(L, 1);
   saros__check_callable(L, 2);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   int n = lua_gettop(L) - 1;

@@ -62,7 +62,7 @@ describe("core.thread.threadsafe_task #threads", function()
       other:close()
       raises(saros.RuntimeError, saros.run_coroutine_threadsafe, other, function() end)
       assert.error_matches(function() saros.run_coroutine_threadsafe(loop, 1) end, "function expected")
-      assert.error_matches(function() saros.run_coroutine_threadsafe({}, function() end) end, "LoopProxy expected")
+      assert.error_matches(function() saros.run_coroutine_threadsafe({}, function() end) end, "EventLoop expected")
     end))
 
     it("gives up waiting after a time, and the task goes on", run(function(executor, loop)
