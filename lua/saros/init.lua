@@ -87,6 +87,7 @@ local FIELDS = {
   start_unix_server = "saros.streams",
 
   Thread = "saros.thread",
+  remote = "saros.remote",
   ThreadPoolExecutor = "saros.executor",
   blocking_sleep = "saros.executor",
   to_thread = "saros.executor",
