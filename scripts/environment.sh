@@ -35,6 +35,9 @@ find_lua() {
 # Whether busted works under that Lua; some systems have it for other versions alone.
 has_busted() { find_lua && "$lua" -e 'require("busted.core")' 2>/dev/null; }
 
+# Whether LuaSQL's SQLite driver is there for that Lua.
+has_luasql() { find_lua && "$lua" -e 'require("luasql.sqlite3")' 2>/dev/null; }
+
 # Whether the system's loader finds GNU readline, or SAROS_READLINE names it, as the REPL looks for it.
 has_readline() {
   find_lua && "$lua" -e '
