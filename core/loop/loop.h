@@ -66,7 +66,8 @@ enum saros_loop_slot {
   SAROS_LOOP_GENERATORS,  /* weak table: number -> generator that has begun here; nil before the first */
   SAROS_LOOP_ORIGINS,     /* the table of origin.h, or nil */
   SAROS_LOOP_EXECUTOR,    /* the default executor, or nil; false once it was shut down */
-  SAROS_LOOP_SLOTS = SAROS_LOOP_EXECUTOR,
+  SAROS_LOOP_PENDING,     /* table: futures that other threads complete, by slot; or nil */
+  SAROS_LOOP_SLOTS = SAROS_LOOP_PENDING,
 };
 
 /* What the task layer keeps per loop; see task/pool.h. */
@@ -118,6 +119,7 @@ struct saros_loop {
   uint32_t background;       /* tasks asleep, each with its timer, that do not keep run() going */
   struct saros_signal *signals;   /* signals.c */
   struct saros_watcher *watchers; /* watcher.c */
+  uint32_t pending_slots, free_pending;    /* the thread layer's, see thread/pending.c */
   struct saros_mailbox *mailbox;           /* the thread layer's, NULL until another thread is concerned */
   bool (*collect)(saros_loop_t *loop);     /* takes in what other threads have done; true if there was any */
   bool (*linger)(saros_loop_t *loop, uint64_t deadline); /* before the loop sleeps: false lets it */

@@ -58,8 +58,8 @@ enum saros_slot {
   SAROS_SLOT_SHARED,      /* weak table: object that threads share -> its userdata */
   SAROS_SLOT_SHARE,       /* function: makes such a userdata */
   SAROS_SLOT_NAMES,       /* table: function or module -> where others find it, see names.c */
-  SAROS_SLOT_CODE,        /* weak table: function -> its bytecode */
-  SAROS_SLOT_LOADED,      /* table: id of bytecode -> the function made of it, if it has no upvalues but the globals */
+  SAROS_SLOT_CODE,        /* weak table: function -> its code, see thread/code.h */
+  SAROS_SLOT_LOADED,      /* table: id of bytecode -> the function that was made of it, if it has no upvalues but the globals */
   SAROS_SLOT_KINDS,       /* weak table: id -> error kind that has travelled */
   SAROS_SLOT_THREAD,      /* first of the metatables of the thread layer */
   SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 11,

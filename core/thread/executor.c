@@ -70,7 +70,11 @@ static int settle(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
     saros__push_cancelled(L, loop->rt, 0);
     return lua_error(L);
   }
-  return saros__take_results(L, loop->rt, job->message, job->outcome == SAROS_JOB_FAILED);
+  if (job->lost) return luaL_error(L, "not enough memory");
+  int n = saros__unpack(L, loop->rt, &job->message);
+  if (job->outcome == SAROS_JOB_RESULTS) return n;
+  saros__store_slot(L, loop->rt, SAROS_SLOT_TRACEBACK);
+  return lua_error(L);
 }
 
 static void job_returned(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
@@ -78,39 +82,30 @@ static void job_returned(lua_State *L, saros_loop_t *loop, saros_pending_t *pend
 }
 
 static void free_job(saros_pending_t *pending) {
-  saros__message_free(job_of(pending)->message);
+  saros__message_clear(&job_of(pending)->message);
   free(pending);
 }
 
 static const saros_pending_class_t job_class = {abandoned, settle, job_returned, free_job};
 
-/* The job is of the message, which it takes over; NULL: out of memory. */
-static saros_job_t *new_job(saros_executor_t *executor, saros_message_t *message) {
-  saros_job_t *job = calloc(1, sizeof *job);
+/* NULL: out of memory. */
+static saros_job_t *new_job(saros_executor_t *executor) {
+  saros_job_t *job = malloc(sizeof *job);
   if (!job) return NULL;
   job->pending.class = &job_class;
+  job->queued = job->lost = false;
+  job->worker = NULL;
   job->executor = executor;
-  job->message = message;
+  job->outcome = SAROS_JOB_NONE;
+  saros__message_init(&job->message);
   return job;
 }
 
-/* The future at `index` is there, and kept. Does not fail half-way. */
-static void send_out(lua_State *L, saros_loop_t *loop, saros_executor_t *executor, int index,
-                     saros_message_t *message) {
-  saros_future_t *future = lua_touserdata(L, index);
-  saros_job_t *job = new_job(executor, message);
-  if (!job) {
-    saros__message_free(message);
-    saros__pending_keep_no_more(L, loop, future);
-    luaL_error(L, "not enough memory");
-    return;
-  }
-  executor->outstanding++;
-  saros__pending_begin(L, loop, &job->pending, index, future);
-  enum saros_workers_state state = saros__workers_add(executor->workers, job);
-  if (state == SAROS_WORKERS_OPEN) return;
-  saros__pending_deliver(&job->pending);
-  refuse(L, loop->rt, executor, state);
+/* Gives up a job that was not sent out. */
+static void drop_job(lua_State *L, saros_loop_t *loop, saros_executor_t *executor, uint32_t slot, saros_job_t *job) {
+  if (job) free_job(&job->pending);
+  saros__pending_drop(L, loop, slot);
+  if (executor->outstanding == 0) saros__loop_release(L, loop, executor);
 }
 
 void saros__executor_submit(lua_State *L, saros_loop_t *loop, int index, int first) {
@@ -118,17 +113,30 @@ void saros__executor_submit(lua_State *L, saros_loop_t *loop, int index, int fir
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   enum saros_workers_state state = saros__workers_state(executor->workers);
   if (state != SAROS_WORKERS_OPEN) refuse(L, loop->rt, executor, state);
-  saros__mailbox(L, loop);
   keep(L, loop, executor, index);
-  saros_future_t *future = saros__pending_future(L, loop);
+  uint32_t slot;
+  saros_future_t *future = saros__pending_future(L, loop, &slot);
   lua_insert(L, first);
-  saros_message_t *message = saros__try_pack(L, loop->rt, first + 1, lua_gettop(L) - first, SAROS_PACK_CALL);
-  if (message) {
-    send_out(L, loop, executor, first, message);
-  } else {
-    saros__pending_keep_no_more(L, loop, future);
-    if (executor->outstanding == 0) saros__loop_release(L, loop, executor);
+  /* Nothing is raised from here on before the job is out, or dropped. */
+  saros_job_t *job = new_job(executor);
+  if (!job) {
+    drop_job(L, loop, executor, slot, NULL);
+    luaL_error(L, "not enough memory");
+    return;
+  }
+  int n = lua_gettop(L) - first;
+  if (!saros__pack_into(L, loop->rt, first + 1, n, SAROS_PACK_CALL, &job->message)) {
+    drop_job(L, loop, executor, slot, job);
     saros__future_set_error(L, first, future);
+    lua_settop(L, first);
+    return;
+  }
+  executor->outstanding++;
+  saros__pending_begin(L, loop, &job->pending, first, slot);
+  state = saros__workers_add(executor->workers, job);
+  if (state != SAROS_WORKERS_OPEN) {
+    saros__pending_deliver(&job->pending);
+    refuse(L, loop->rt, executor, state);
   }
   lua_settop(L, first);
 }
@@ -164,19 +172,19 @@ static const saros_pending_class_t ending_class = {NULL, settle_ending, ending_r
 static int await_end(lua_State *L, saros_runtime_t *rt, saros_executor_t *executor, int index) {
   saros_loop_t *loop = rt->running;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  saros__mailbox(L, loop);
   keep(L, loop, executor, index);
-  saros_future_t *future = saros__pending_future(L, loop);
+  uint32_t slot;
+  saros__pending_future(L, loop, &slot);
   saros_ending_t *ending = calloc(1, sizeof *ending);
   if (!ending) {
-    saros__pending_keep_no_more(L, loop, future);
+    saros__pending_drop(L, loop, slot);
     return luaL_error(L, "not enough memory");
   }
   ending->pending.class = &ending_class;
   ending->executor = executor;
   executor->outstanding++;
   int top = lua_gettop(L);
-  saros__pending_begin(L, loop, &ending->pending, top, future);
+  saros__pending_begin(L, loop, &ending->pending, top, slot);
   saros__workers_tell(executor->workers, &ending->pending);
   return saros__await(L, rt, top, "shutdown");
 }
@@ -197,7 +205,7 @@ static void cancel_jobs(lua_State *L, saros_job_t *job) {
     saros_job_t *next = job->next;
     saros_future_t *future = job->pending.future;
     if (future) {
-      saros__loop_anchored(L, future->loop, future);
+      saros__pending_push(L, &job->pending);
       saros__future_cancel(L, lua_gettop(L), future, 0);
       lua_pop(L, 1);
     }

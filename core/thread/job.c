@@ -12,17 +12,12 @@ typedef struct saros_run {
   saros_runtime_t *rt;
 } saros_run_t;
 
-static void free_message(saros_job_t *job) {
-  saros__message_free(job->message);
-  job->message = NULL;
-}
-
 /* Argument: the run. */
 static int make_call(lua_State *L) {
   saros_run_t *run = lua_touserdata(L, 1);
   lua_settop(L, 0);
   int n = saros__unpack(L, run->rt, run->message);
-  if (run->job) free_message(run->job);
+  if (run->job) saros__message_clear(&run->job->message);
   lua_call(L, n - 1, LUA_MULTRET);
   return lua_gettop(L);
 }
@@ -64,42 +59,28 @@ static void push_traceback(lua_State *L, saros_runtime_t *rt) {
   saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
 }
 
-saros_message_t *saros__pack_failure(lua_State *L, saros_runtime_t *rt) {
+bool saros__pack_failure(lua_State *L, saros_runtime_t *rt, saros_message_t *message) {
   int error = lua_gettop(L);
-  if (!lua_checkstack(L, LUA_MINSTACK)) return NULL;
+  if (!lua_checkstack(L, LUA_MINSTACK)) return false;
   push_traceback(L, rt);
-  saros_message_t *message = saros__try_pack(L, rt, error, 2, SAROS_PACK_ERROR);
-  if (!message) {
-    lua_pushcfunction(L, explain);
-    lua_pushvalue(L, error);
-    lua_pushvalue(L, error + 2);
-    if (lua_pcall(L, 2, 1, 0) != LUA_OK) lua_pushvalue(L, error + 2);
-    lua_pushnil(L);
-    message = saros__try_pack(L, rt, lua_gettop(L) - 1, 2, SAROS_PACK_ERROR);
-  }
-  lua_settop(L, error - 1);
-  return message;
+  if (saros__pack_into(L, rt, error, 2, SAROS_PACK_ERROR, message)) return true;
+  lua_pushcfunction(L, explain);
+  lua_pushvalue(L, error);
+  lua_pushvalue(L, error + 2);
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK) lua_pushvalue(L, error + 2);
+  lua_pushnil(L);
+  return saros__pack_into(L, rt, lua_gettop(L) - 1, 2, SAROS_PACK_ERROR, message);
 }
 
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {
   lua_settop(L, 0);
-  int status = protect_run(L, &(saros_run_t){job->message, job, rt});
-  free_message(job);
-  if (status == LUA_OK) {
-    job->message = saros__try_pack(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS);
-    job->outcome = SAROS_JOB_RESULTS;
-    if (job->message) return;
+  int status = protect_run(L, &(saros_run_t){&job->message, job, rt});
+  saros__message_clear(&job->message);
+  job->outcome = SAROS_JOB_RESULTS;
+  if (status == LUA_OK && saros__pack_into(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS, &job->message)) {
+    job->pending.is_plain = saros__message_is_plain(&job->message);
+    return;
   }
-  job->message = saros__pack_failure(L, rt);
   job->outcome = SAROS_JOB_FAILED;
-}
-
-/* ---- in the loop's thread ---- */
-
-int saros__take_results(lua_State *L, saros_runtime_t *rt, const saros_message_t *message, bool failed) {
-  if (!message) return luaL_error(L, "not enough memory");
-  int n = saros__unpack(L, rt, message);
-  if (!failed) return n;
-  saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
-  return lua_error(L);
+  job->lost = !saros__pack_failure(L, rt, &job->message);
 }

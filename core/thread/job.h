@@ -27,9 +27,10 @@ typedef struct saros_job {
   struct saros_job *previous, *next; /* in the queue of the workers */
   bool queued;
   struct saros_worker *worker; /* that runs it */
-  saros_message_t *message;
   struct saros_executor *executor; /* alive as long as the loop keeps it, see executor.c */
   uint8_t outcome;
+  bool lost; /* memory ran out for its message */
+  saros_message_t message;
 } saros_job_t;
 
 /* In the worker's thread and state: makes the call. Does not raise. */
@@ -38,10 +39,7 @@ void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt);
 /* Makes the call of a message in L, in protected mode; what it raises is on top then. */
 int saros__run_message(lua_State *L, saros_runtime_t *rt, const saros_message_t *message);
 
-/* Packs the error on top of L, which is popped, with its traceback. NULL when memory runs out. */
-saros_message_t *saros__pack_failure(lua_State *L, saros_runtime_t *rt);
-
-/* Loop's thread: pushes what a message with results, or an error, has; the latter is raised. */
-int saros__take_results(lua_State *L, saros_runtime_t *rt, const saros_message_t *message, bool failed);
+/* Packs the error on top of L, with its traceback; false when memory runs out. Leaves things on the stack. */
+bool saros__pack_failure(lua_State *L, saros_runtime_t *rt, saros_message_t *message);
 
 #endif

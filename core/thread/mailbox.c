@@ -13,8 +13,9 @@ struct saros_mailbox {
   const saros_runtime_t *rt; /* only compared */
   _Atomic(saros_parcel_t *) arrived; /* the newest one first */
   atomic_bool asleep; /* the loop waits in the system, or is about to */
+  saros_cpu_t sender; /* where the last parcel came from */
   int expected;
-  bool hopeful; /* something may come at once */
+  saros_spinner_t spinner;
   saros_guest_t *guests;
 };
 
@@ -81,23 +82,27 @@ static bool is_empty(saros_mailbox_t *mailbox) {
 static bool collect(saros_loop_t *loop) {
   saros_mailbox_t *mailbox = loop->mailbox;
   if (is_empty(mailbox)) return false;
-  mailbox->hopeful = true;
   hand_out(loop, take_all(mailbox, NULL));
   return true;
+}
+
+/* Looks whether something comes, for some microseconds. */
+static void look(saros_mailbox_t *mailbox, uint64_t deadline) {
+  uint64_t limit = saros__now_ns() + SAROS_SPIN_NS;
+  if (limit > deadline) limit = deadline;
+  do {
+    for (int i = 0; i < SAROS_SPINS_PER_LOOK && is_empty(mailbox); i++) saros__spin();
+  } while (is_empty(mailbox) && saros__now_ns() < limit);
+  saros__spin_ended(&mailbox->spinner, !is_empty(mailbox));
 }
 
 /* The loop has nothing to do: true if something has come, else it may sleep now. */
 static bool linger(saros_loop_t *loop, uint64_t deadline) {
   saros_mailbox_t *mailbox = loop->mailbox;
-  if (mailbox->expected > 0 && mailbox->hopeful) {
-    uint64_t limit = saros__now_ns() + SAROS_SPIN_NS;
-    if (limit > deadline) limit = deadline;
-    do {
-      for (int i = 0; i < SAROS_SPINS_PER_LOOK && is_empty(mailbox); i++) saros__spin();
-    } while (is_empty(mailbox) && saros__now_ns() < limit);
+  if (mailbox->expected > 0 && is_empty(mailbox) && saros__spin_is_worth_it(&mailbox->spinner, &mailbox->sender)) {
+    look(mailbox, deadline);
   }
   if (collect(loop)) return true;
-  mailbox->hopeful = false;
   atomic_store(&mailbox->asleep, true);
   if (atomic_load(&mailbox->arrived) == NULL) return false; /* in this order: see saros__mailbox_deliver */
   atomic_store(&mailbox->asleep, false);
@@ -155,7 +160,6 @@ saros_mailbox_t *saros__mailbox_of(lua_State *L, int index) {
 
 void saros__mailbox_expect(saros_mailbox_t *mailbox, int more) {
   mailbox->expected += more;
-  if (more > 0) mailbox->hopeful = true;
 }
 
 void saros__mailbox_enter(saros_mailbox_t *mailbox, saros_guest_t *guest) {
@@ -193,7 +197,7 @@ static void rouse(saros_mailbox_t *mailbox) {
 /* The loop says that it sleeps, then looks whether the list is empty; here it is the other way round. So one of both
  * notices the other. Only the first parcel of a list needs to look. */
 void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel) {
-  saros__shared_ref(&mailbox->shared); /* the parcel's own reference may go as soon as it is in */
+  saros__cpu_note(&mailbox->sender);
   saros_parcel_t *newest = atomic_load_explicit(&mailbox->arrived, memory_order_relaxed);
   do {
     parcel->next = newest;

@@ -8,8 +8,7 @@
  * for jobs that were done, by the thousand: a list without a lock, looked at
  * before each poll; only a loop that sleeps is woken by a system call. A loop
  * that waits for jobs looks at the list for a few microseconds before it goes to
- * sleep, because falling asleep and waking up again take longer than most jobs.
- * It does so once after a job was begun and after one came, not in every poll.
+ * sleep (spin.h).
  *
  * Threads: `post` and `deliver` are for any; the rest is for the loop's own.
  * The lock protects `loop`: while it is held the loop is not closed. Nothing is
@@ -46,7 +45,7 @@ saros_shared_t *saros__mailbox_shared(saros_mailbox_t *mailbox);
  * closed, or UV_ENOMEM. */
 int saros__mailbox_post(saros_mailbox_t *mailbox, saros_post_fn run, void *context);
 
-/* Any thread: hands the parcel over, whatever became of the loop. */
+/* Any thread: hands the parcel over, whatever became of the loop. The caller's reference to the mailbox goes with it. */
 void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel);
 
 /* The loop expects one more parcel, or one less: what keeps run() going, and makes it worth looking twice. */

@@ -3,17 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAPACITY = 240, FIRST_SHARED = 4 };
+enum { LARGE = 4096 };
 
-saros_message_t *saros__message_new(void) {
-  return calloc(1, sizeof(saros_message_t));
+void saros__message_init(saros_message_t *message) {
+  message->bytes = message->inside;
+  message->size = 0;
+  message->capacity = sizeof message->inside;
+  message->shared = message->shared_inside;
+  message->shared_count = 0;
+  message->shared_capacity = SAROS_MESSAGE_SHARED_INSIDE;
 }
 
 void saros__message_clear(saros_message_t *message) {
   for (uint32_t i = 0; i < message->shared_count; i++) saros__shared_unref(message->shared[i]);
-  free(message->shared);
-  free(message->bytes);
-  *message = (saros_message_t){0};
+  if (message->shared != message->shared_inside) free(message->shared);
+  if (message->bytes != message->inside) free(message->bytes);
+  saros__message_init(message);
+}
+
+saros_message_t *saros__message_new(void) {
+  saros_message_t *message = malloc(sizeof *message);
+  if (message) saros__message_init(message);
+  return message;
 }
 
 void saros__message_free(saros_message_t *message) {
@@ -25,15 +36,17 @@ void saros__message_free(saros_message_t *message) {
 /* ---- writing ---- */
 
 static bool grow(saros_message_t *message, size_t more) {
-  size_t capacity = message->capacity ? message->capacity : FIRST_CAPACITY;
+  size_t capacity = message->capacity;
   while (capacity - message->size < more) {
     if (capacity > SIZE_MAX / 2) return false;
     capacity *= 2;
   }
   /* What is large comes last, as a rule: no room for more of the same. */
-  if (more > capacity / 2 && message->size + more > 4096) capacity = message->size + more + FIRST_CAPACITY;
-  char *bytes = realloc(message->bytes, capacity);
+  if (more > capacity / 2 && message->size + more > LARGE) capacity = message->size + more + SAROS_MESSAGE_INSIDE;
+  bool is_inside = message->bytes == message->inside;
+  char *bytes = realloc(is_inside ? NULL : message->bytes, capacity);
   if (!bytes) return false;
+  if (is_inside) memcpy(bytes, message->inside, message->size);
   message->bytes = bytes;
   message->capacity = capacity;
   return true;
@@ -59,17 +72,20 @@ bool saros__message_put_size(saros_message_t *message, uint64_t number) {
   return saros__message_put(message, bytes, size);
 }
 
-bool saros__message_put_shared(saros_message_t *message, saros_shared_t *shared) {
+bool saros__message_add_shared(saros_message_t *message, saros_shared_t *shared, uint32_t *number) {
   if (message->shared_count == message->shared_capacity) {
-    uint32_t capacity = message->shared_capacity ? message->shared_capacity * 2 : FIRST_SHARED;
-    saros_shared_t **grown = realloc(message->shared, capacity * sizeof *grown);
+    uint32_t capacity = message->shared_capacity * 4;
+    bool is_inside = message->shared == message->shared_inside;
+    saros_shared_t **grown = realloc(is_inside ? NULL : message->shared, capacity * sizeof *grown);
     if (!grown) return false;
+    if (is_inside) memcpy(grown, message->shared_inside, sizeof message->shared_inside);
     message->shared = grown;
     message->shared_capacity = capacity;
   }
   saros__shared_ref(shared);
-  message->shared[message->shared_count++] = shared;
-  return saros__message_put_size(message, message->shared_count - 1);
+  *number = message->shared_count++;
+  message->shared[*number] = shared;
+  return true;
 }
 
 /* ---- reading ---- */

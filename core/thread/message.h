@@ -2,7 +2,8 @@
  *
  * A message is a block of memory that belongs to no state: bytes, and references
  * to what threads share. Whoever holds it owns it, on whatever thread; exactly
- * one thread uses it at a time. Freeing it drops the references.
+ * one thread uses it at a time, but several may read one that nobody changes.
+ * Freeing it drops the references. Short messages have their bytes inside.
  *
  * Reading trusts the bytes: they come from saros__pack in this process or in one
  * that it started, and from nowhere else.
@@ -16,31 +17,41 @@
 
 #include "thread/shared.h"
 
+enum { SAROS_MESSAGE_INSIDE = 88, SAROS_MESSAGE_SHARED_INSIDE = 1 };
+
 typedef struct saros_message {
-  char *bytes;
+  char *bytes; /* `inside`, or a block of their own */
   size_t size, capacity;
-  saros_shared_t **shared; /* one reference each */
+  saros_shared_t **shared; /* one reference each; `shared_inside`, or a block */
   uint32_t shared_count, shared_capacity;
+  saros_shared_t *shared_inside[SAROS_MESSAGE_SHARED_INSIDE];
+  char inside[SAROS_MESSAGE_INSIDE];
 } saros_message_t;
+
+/* One that is part of something else, and must stay where it is. Clearing empties it for further use. */
+void saros__message_init(saros_message_t *message);
+void saros__message_clear(saros_message_t *message);
 
 /* NULL when out of memory. */
 saros_message_t *saros__message_new(void);
 void saros__message_free(saros_message_t *message);
-/* One that is part of something larger is empty when all its bytes are zero; this makes it so again. */
-void saros__message_clear(saros_message_t *message);
 
 /* Appending; false when out of memory, and then the message is of no use any more. */
 bool saros__message_put(saros_message_t *message, const void *bytes, size_t size);
 bool saros__message_put_byte(saros_message_t *message, uint8_t byte);
 bool saros__message_put_size(saros_message_t *message, uint64_t number); /* small ones are short */
-/* Takes a reference of its own. */
-bool saros__message_put_shared(saros_message_t *message, saros_shared_t *shared);
+/* Carries an object, of which it takes a reference of its own, under a number. */
+bool saros__message_add_shared(saros_message_t *message, saros_shared_t *shared, uint32_t *number);
 
 typedef struct saros_message_reader {
   const saros_message_t *message;
   size_t position;
 } saros_message_reader_t;
 
+/* The next byte, which stays the next one. */
+static inline const char *saros__message_peek(const saros_message_reader_t *reader) {
+  return reader->message->bytes + reader->position;
+}
 const char *saros__message_get(saros_message_reader_t *reader, size_t size);
 uint8_t saros__message_get_byte(saros_message_reader_t *reader);
 uint64_t saros__message_get_size(saros_message_reader_t *reader);

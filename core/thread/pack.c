@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "loop/errors.h"
+#include "thread/code.h"
 #include "thread/tags.h"
 #include "thread/transfer.h"
 
@@ -11,7 +12,6 @@ typedef struct saros_packer {
   saros_message_t *message; /* roots and bodies */
   saros_message_t heads;
   saros_message_t kinds;    /* the head of each object, one byte each */
-  saros_message_t scratch;  /* bytecode that is being dumped */
   int mode;
   bool tracing;
   bool refreshed;    /* the names of modules are known */
@@ -163,30 +163,6 @@ static void head_of_kind(lua_State *L, saros_packer_t *p, int index, int label) 
   put(L, saros__message_put_size(&p->heads, base));
 }
 
-static int append_code(lua_State *L, const void *bytes, size_t size, void *scratch) {
-  (void)L;
-  return !saros__message_put(scratch, bytes, size);
-}
-
-/* Pushes the id and the bytecode of the Lua function at `index` as one string, made when it first travels. */
-static void push_code(lua_State *L, saros_packer_t *p, int index) {
-  saros__push_slot(L, p->rt, SAROS_SLOT_CODE);
-  lua_pushvalue(L, index);
-  if (lua_rawget(L, -2) != LUA_TSTRING) {
-    lua_pop(L, 1);
-    saros_code_id_t id = {p->rt->origin, ++p->rt->last_code};
-    p->scratch.size = 0;
-    put(L, saros__message_put(&p->scratch, &id, sizeof id));
-    lua_pushvalue(L, index);
-    put(L, lua_dump(L, append_code, &p->scratch, 0) == 0);
-    lua_pushlstring(L, p->scratch.bytes, p->scratch.size);
-    lua_pushvalue(L, -1);
-    lua_insert(L, -3);     /* cache code function code */
-    lua_rawset(L, -4);
-  }
-  lua_remove(L, -2);
-}
-
 static bool is_globals(lua_State *L, int index) {
   if (lua_type(L, index) != LUA_TTABLE) return false;
   index = lua_absindex(L, index);
@@ -214,13 +190,29 @@ static int count_upvalues(lua_State *L, int index) {
   return ar.nups;
 }
 
+static enum saros_head head_of_code(int mode) {
+  return mode & SAROS_PACK_FOR_PROCESS ? SAROS_HEAD_FUNCTION : SAROS_HEAD_CODE;
+}
+
+/* What follows the first byte of the head of a function, into `heads`; false when out of memory. The message carries its code, unless it goes to
+ * another process. */
+static bool put_function(saros_message_t *heads, saros_message_t *message, saros_code_t *code, bool is_kept,
+                         int mode) {
+  bool ok = saros__message_put_byte(heads, is_kept);
+  if (head_of_code(mode) == SAROS_HEAD_FUNCTION) {
+    return ok && saros__message_put(heads, &code->id, sizeof code->id) &&
+           saros__message_put_size(heads, code->size) && saros__message_put(heads, code->bytes, code->size);
+  }
+  uint32_t number;
+  return ok && saros__message_add_shared(message, &code->shared, &number) && saros__message_put_size(heads, number);
+}
+
 static void head_of_function(lua_State *L, saros_packer_t *p, int index) {
   int upvalues = count_upvalues(L, index);
-  push_code(L, p, index);
-  begin_head(L, p, SAROS_HEAD_FUNCTION);
-  put(L, saros__message_put_byte(&p->heads, is_kept(L, index, upvalues)));
-  put_string(L, &p->heads, -1);
-  lua_pop(L, 1);
+  bool kept = is_kept(L, index, upvalues);
+  saros_code_t *code = saros__code_of(L, p->rt, index);
+  begin_head(L, p, head_of_code(p->mode));
+  put(L, put_function(&p->heads, p->message, code, kept, p->mode));
 }
 
 static void head_of_table(lua_State *L, saros_packer_t *p, int index) {
@@ -258,36 +250,53 @@ static void put_object(lua_State *L, saros_packer_t *p, int index, int label) {
   put(L, saros__message_put_byte(p->message, SAROS_TAG_OBJECT) && saros__message_put_size(p->message, number));
 }
 
+static bool put_shared(saros_message_t *message, saros_shared_t *shared) {
+  uint32_t number;
+  return saros__message_add_shared(message, shared, &number) && saros__message_put_size(message, number);
+}
+
 static void put_userdata(lua_State *L, saros_packer_t *p, int index, int label) {
   saros_shared_t *shared = saros__shared_of(L, p->rt, index);
   if (!shared || p->mode & SAROS_PACK_FOR_PROCESS) refuse(L, p, index, label, NULL);
-  put(L, saros__message_put_byte(p->message, SAROS_TAG_SHARED) && saros__message_put_shared(p->message, shared));
+  put(L, saros__message_put_byte(p->message, SAROS_TAG_SHARED) && put_shared(p->message, shared));
 }
 
-static void put_number(lua_State *L, saros_packer_t *p, int index) {
+static bool put_number(lua_State *L, saros_message_t *message, int index) {
   if (lua_isinteger(L, index)) {
     lua_Integer value = lua_tointeger(L, index);
-    put(L, saros__message_put_byte(p->message, SAROS_TAG_INTEGER) &&
-               saros__message_put(p->message, &value, sizeof value));
-  } else {
-    lua_Number value = lua_tonumber(L, index);
-    put(L, saros__message_put_byte(p->message, SAROS_TAG_FLOAT) &&
-               saros__message_put(p->message, &value, sizeof value));
+    return saros__message_put_byte(message, SAROS_TAG_INTEGER) && saros__message_put(message, &value, sizeof value);
   }
+  lua_Number value = lua_tonumber(L, index);
+  return saros__message_put_byte(message, SAROS_TAG_FLOAT) && saros__message_put(message, &value, sizeof value);
 }
 
+static bool is_plain(lua_State *L, int index) {
+  int type = lua_type(L, index);
+  return type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNUMBER || type == LUA_TSTRING;
+}
+
+/* Writes such a value; false when out of memory. */
+static bool put_plain(lua_State *L, saros_message_t *message, int index) {
+  size_t size;
+  switch (lua_type(L, index)) {
+    case LUA_TNIL: return saros__message_put_byte(message, SAROS_TAG_NIL);
+    case LUA_TBOOLEAN:
+      return saros__message_put_byte(message, lua_toboolean(L, index) ? SAROS_TAG_TRUE : SAROS_TAG_FALSE);
+    case LUA_TNUMBER: return put_number(L, message, index);
+    default: {
+      const char *bytes = lua_tolstring(L, index, &size);
+      return saros__message_put_byte(message, SAROS_TAG_STRING) && saros__message_put_size(message, size) &&
+             saros__message_put(message, bytes, size);
+    }
+  }
+}
 /* Writes the value at `index`, which the owner refers to as the label at `label`. */
 static void put_value(lua_State *L, saros_packer_t *p, int index, int label) {
   switch (lua_type(L, index)) {
-    case LUA_TNIL: put(L, saros__message_put_byte(p->message, SAROS_TAG_NIL)); break;
+    case LUA_TNIL:
     case LUA_TBOOLEAN:
-      put(L, saros__message_put_byte(p->message, lua_toboolean(L, index) ? SAROS_TAG_TRUE : SAROS_TAG_FALSE));
-      break;
-    case LUA_TNUMBER: put_number(L, p, index); break;
-    case LUA_TSTRING:
-      put(L, saros__message_put_byte(p->message, SAROS_TAG_STRING));
-      put_string(L, p->message, index);
-      break;
+    case LUA_TNUMBER:
+    case LUA_TSTRING: put(L, put_plain(L, p->message, index)); break;
     case LUA_TTABLE:
     case LUA_TFUNCTION: put_object(L, p, index, label); break;
     case LUA_TUSERDATA: put_userdata(L, p, index, label); break;
@@ -401,6 +410,7 @@ static void put_bodies(lua_State *L, saros_packer_t *p) {
     int index = lua_gettop(L);
     switch ((uint8_t)p->kinds.bytes[number - 1]) {
       case SAROS_HEAD_TABLE: body_of_table(L, p, index); break;
+      case SAROS_HEAD_CODE:
       case SAROS_HEAD_FUNCTION: body_of_function(L, p, index); break;
       case SAROS_HEAD_KIND: put_pairs(L, p, index, 0, true); break;
       default: break;
@@ -457,7 +467,6 @@ static int pack_protected(lua_State *L) {
   return 0;
 }
 
-/* Packs once; the error is on top if that fails. */
 static int attempt(lua_State *L, saros_packer_t *p, int first, int n) {
   lua_pushcfunction(L, pack_protected);
   lua_pushlightuserdata(L, p);
@@ -466,33 +475,97 @@ static int attempt(lua_State *L, saros_packer_t *p, int first, int n) {
   return lua_pcall(L, n + ROOTS - 1, 0, 0);
 }
 
-saros_message_t *saros__try_pack(lua_State *L, saros_runtime_t *rt, int first, int n, int mode) {
+/* Packs once; the error is on top if that fails. */
+static bool pack_slowly(lua_State *L, saros_runtime_t *rt, int first, int n, int mode, bool tracing,
+                        saros_message_t *message) {
+  saros_packer_t p = {.rt = rt, .mode = mode, .tracing = tracing, .message = message};
+  saros__message_init(&p.heads);
+  saros__message_init(&p.kinds);
+  bool ok = attempt(L, &p, first, n) == LUA_OK;
+  saros__message_clear(&p.heads);
+  saros__message_clear(&p.kinds);
+  if (!ok) saros__message_clear(message);
+  return ok;
+}
+
+/* ---- short cuts: plain values, and a function that has travelled before ---- */
+
+/* The code of the Lua function at `index`, if it has travelled, and has no upvalue but perhaps the globals; or NULL. */
+static saros_code_t *known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
+  if (lua_iscfunction(L, index)) return NULL;
+  saros_code_t *code = saros__code_known(L, rt, index);
+  *upvalues = code ? count_upvalues(L, index) : 0;
+  if (*upvalues == 0) return code;
+  lua_getupvalue(L, index, 1);
+  bool fits = *upvalues == 1 && is_globals(L, -1);
+  lua_pop(L, 1);
+  return fits ? code : NULL;
+}
+
+/* The function is the one object there is. */
+static bool put_known(lua_State *L, saros_message_t *message, saros_code_t *code, int first, int n, int upvalues,
+                      int mode) {
+  bool ok = saros__message_put_byte(message, SAROS_TAG_OBJECT) && saros__message_put_size(message, 1);
+  for (int i = 1; i < n && ok; i++) ok = put_plain(L, message, first + i);
+  for (int i = 0; i < upvalues && ok; i++) {
+    ok = saros__message_put_byte(message, SAROS_UPVALUE_NEW) && saros__message_put_byte(message, SAROS_TAG_GLOBALS);
+  }
+  uint64_t footer[2] = {1, message->size};
+  return ok && saros__message_put_byte(message, head_of_code(mode)) && put_function(message, message, code, true, mode) &&
+         saros__message_put(message, footer, sizeof footer);
+}
+
+static bool put_all_plain(lua_State *L, saros_message_t *message, int first, int n) {
+  bool ok = true;
+  for (int i = 0; i < n && ok; i++) ok = put_plain(L, message, first + i);
+  uint64_t footer[2] = {0, message->size};
+  return ok && saros__message_put(message, footer, sizeof footer);
+}
+
+/* True if it could be done this way; out of memory, the message is empty. Raises nothing. */
+static bool pack_quickly(lua_State *L, saros_runtime_t *rt, int first, int n, int mode, saros_message_t *message) {
+  bool has_function = n > 0 && lua_type(L, first) == LUA_TFUNCTION;
+  for (int i = has_function; i < n; i++) {
+    if (!is_plain(L, first + i)) return false;
+  }
+  int upvalues = 0;
+  saros_code_t *code = has_function ? known_code(L, rt, first, &upvalues) : NULL;
+  if (has_function && !code) return false;
+  bool ok = saros__message_put_size(message, (uint64_t)n) &&
+            (code ? put_known(L, message, code, first, n, upvalues, mode)
+                  : put_all_plain(L, message, first, n));
+  if (!ok) saros__message_clear(message);
+  return true;
+}
+
+/* ---- the face ---- */
+
+bool saros__pack_into(lua_State *L, saros_runtime_t *rt, int first, int n, int mode, saros_message_t *message) {
   first = lua_absindex(L, first);
   if (!lua_checkstack(L, n + ROOTS + LUA_MINSTACK)) {
     lua_pushliteral(L, "stack overflow (too many values)");
-    return NULL;
+    return false;
   }
-  for (int round = 0;; round++) {
-    saros_packer_t p = {.rt = rt, .mode = mode, .tracing = round > 0};
-    p.message = saros__message_new();
-    int status = LUA_ERRMEM;
-    if (p.message) {
-      status = attempt(L, &p, first, n);
-    } else {
-      lua_pushliteral(L, "not enough memory");
-    }
-    saros__message_clear(&p.heads);
-    saros__message_clear(&p.kinds);
-    saros__message_clear(&p.scratch);
-    if (status == LUA_OK) return p.message;
-    saros__message_free(p.message);
-    if (round > 0 || !lua_isnil(L, -1)) return NULL; /* nil: it has to be done again, to tell what cannot travel */
-    lua_pop(L, 1);
+  if (pack_quickly(L, rt, first, n, mode, message)) {
+    if (message->size > 0) return true;
+    lua_pushliteral(L, "not enough memory");
+    return false;
   }
+  if (pack_slowly(L, rt, first, n, mode, false, message)) return true;
+  if (!lua_isnil(L, -1)) return false;
+  lua_pop(L, 1); /* once more, to tell what cannot travel */
+  return pack_slowly(L, rt, first, n, mode, true, message);
 }
 
 saros_message_t *saros__pack(lua_State *L, saros_runtime_t *rt, int first, int n, int mode) {
-  saros_message_t *message = saros__try_pack(L, rt, first, n, mode);
-  if (!message) lua_error(L);
+  saros_message_t *message = saros__message_new();
+  if (!message) {
+    luaL_error(L, "not enough memory");
+    return NULL;
+  }
+  if (!saros__pack_into(L, rt, first, n, mode, message)) {
+    saros__message_free(message);
+    lua_error(L);
+  }
   return message;
 }

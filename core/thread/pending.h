@@ -34,18 +34,21 @@ struct saros_pending {
   saros_parcel_t parcel; /* first */
   saros_guest_t guest;
   const saros_pending_class_t *class;
-  saros_mailbox_t *home; /* a reference */
+  saros_mailbox_t *home; /* a reference, while it is out */
   saros_future_t *future;
+  uint32_t slot; /* where the loop keeps it */
+  bool is_plain; /* settling raises nothing, unless memory runs out */
 };
 
-/* Pushes a new future of this loop, kept by the loop. May raise. */
-saros_future_t *saros__pending_future(lua_State *L, saros_loop_t *loop);
-/* The future at `index` is complete and nothing is out: the loop need not keep it. */
-void saros__pending_keep_no_more(lua_State *L, saros_loop_t *loop, saros_future_t *future);
+/* Pushes a new future of this loop, which the loop keeps in a slot; it gets its mailbox, too. May raise. */
+saros_future_t *saros__pending_future(lua_State *L, saros_loop_t *loop, uint32_t *slot);
+/* Nothing is out for the future in this slot: the loop need not keep it. Does not raise. */
+void saros__pending_drop(lua_State *L, saros_loop_t *loop, uint32_t slot);
+/* Pushes it. */
+void saros__pending_push(lua_State *L, const saros_pending_t *pending);
 
-/* Sends the block out for a new future. The loop has its mailbox. Does not fail. */
-void saros__pending_begin(lua_State *L, saros_loop_t *loop, saros_pending_t *pending, int index,
-                          saros_future_t *future);
+/* Sends the block out for a new future, which is at `index`. Does not fail. */
+void saros__pending_begin(lua_State *L, saros_loop_t *loop, saros_pending_t *pending, int index, uint32_t slot);
 
 /* Any thread: it comes back. */
 void saros__pending_deliver(saros_pending_t *pending);

@@ -13,12 +13,13 @@ struct saros_workers {
   uv_cond_t ended; /* no worker is left */
   saros_job_t *first, *last; /* the queue */
   atomic_uint queued; /* its length, written under the lock */
+  saros_cpu_t sender; /* where the last job came from */
   saros_worker_t *living;
   saros_worker_t *asleep; /* the last one first */
   saros_worker_t *gone;   /* to be joined */
   unsigned max, count, started;
   unsigned searching; /* workers that look for a job, or are being woken or started to do so */
-  bool shut, broken;
+  atomic_bool shut, broken; /* written under the lock */
   char *reason;
   saros_pending_t *told; /* to be delivered when no worker is left, linked by their parcels */
   saros_message_t *initializer;
@@ -28,10 +29,24 @@ struct saros_workers {
 
 /* ---- life and death ---- */
 
+/* Held for some nanoseconds at a time: not worth sleeping for. */
+static int init_lock(uv_mutex_t *lock) {
+#ifdef __GLIBC__
+  pthread_mutexattr_t attributes;
+  if (pthread_mutexattr_init(&attributes) != 0) return UV_ENOMEM;
+  pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+  int code = pthread_mutex_init(lock, &attributes);
+  pthread_mutexattr_destroy(&attributes);
+  return code;
+#else
+  return uv_mutex_init(lock);
+#endif
+}
+
 saros_workers_t *saros__workers_new(const saros_workers_options_t *options) {
   saros_workers_t *pool = calloc(1, sizeof *pool);
   if (!pool) return NULL;
-  if (uv_mutex_init(&pool->lock) != 0) goto no_lock;
+  if (init_lock(&pool->lock) != 0) goto no_lock;
   if (uv_cond_init(&pool->ended) != 0) goto no_condition;
   atomic_init(&pool->refs, 1);
   atomic_init(&pool->queued, 0);
@@ -147,10 +162,7 @@ static enum saros_workers_state state_of(const saros_workers_t *pool) {
 }
 
 enum saros_workers_state saros__workers_state(saros_workers_t *pool) {
-  uv_mutex_lock(&pool->lock);
-  enum saros_workers_state state = state_of(pool);
-  uv_mutex_unlock(&pool->lock);
-  return state;
+  return state_of(pool);
 }
 
 /* It is there before anybody can learn that the pool is broken, and stays. */
@@ -160,6 +172,7 @@ const char *saros__workers_reason(const saros_workers_t *pool) {
 
 enum saros_workers_state saros__workers_add(saros_workers_t *pool, saros_job_t *job) {
   saros_worker_t *worker = NULL;
+  saros__cpu_note(&pool->sender);
   uv_mutex_lock(&pool->lock);
   enum saros_workers_state state = state_of(pool);
   if (state == SAROS_WORKERS_OPEN) {
@@ -293,15 +306,18 @@ void saros__workers_setup(saros_workers_t *pool, const saros_worker_t *worker, s
   uv_mutex_unlock(&pool->lock);
 }
 
+static bool is_empty(saros_workers_t *pool) {
+  return atomic_load_explicit(&pool->queued, memory_order_relaxed) == 0;
+}
+
 /* Looks at the queue for some microseconds, without the lock. */
-static void look_for_jobs(saros_workers_t *pool) {
+static void look_for_jobs(saros_workers_t *pool, saros_worker_t *worker) {
+  if (!saros__spin_is_worth_it(&worker->spinner, &pool->sender)) return;
   uint64_t limit = saros__now_ns() + SAROS_SPIN_NS;
   do {
-    for (int i = 0; i < SAROS_SPINS_PER_LOOK; i++) {
-      if (atomic_load_explicit(&pool->queued, memory_order_relaxed) > 0) return;
-      saros__spin();
-    }
-  } while (saros__now_ns() < limit);
+    for (int i = 0; i < SAROS_SPINS_PER_LOOK && is_empty(pool); i++) saros__spin();
+  } while (is_empty(pool) && saros__now_ns() < limit);
+  saros__spin_ended(&worker->spinner, !is_empty(pool));
 }
 
 /* Under the lock: the first job, with another worker to wake for the rest; or NULL. */
@@ -347,7 +363,7 @@ saros_job_t *saros__workers_search(saros_workers_t *pool, saros_worker_t *worker
       sleep_until_woken(pool, worker);
     } else {
       uv_mutex_unlock(&pool->lock);
-      look_for_jobs(pool);
+      look_for_jobs(pool, worker);
       uv_mutex_lock(&pool->lock);
     }
   }

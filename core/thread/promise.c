@@ -193,6 +193,17 @@ bool saros__promise_keep(saros_promise_t *promise, enum saros_promised how, saro
   return kept;
 }
 
+saros_message_t *saros__promise_failure(lua_State *L, saros_runtime_t *rt) {
+  int top = lua_gettop(L);
+  saros_message_t *message = saros__message_new();
+  if (message && !saros__pack_failure(L, rt, message)) {
+    saros__message_free(message);
+    message = NULL;
+  }
+  lua_settop(L, top - 1);
+  return message;
+}
+
 /* ---- waiting ---- */
 
 static void give_up(saros_sleeper_t *sleeper) {
@@ -353,14 +364,22 @@ static void retrieve(lua_State *L, saros_runtime_t *rt, saros_promise_t *promise
   if (saros__mailbox_post(promise->reporter, on_asked, promise) != 0) saros__promise_unref(promise);
 }
 
+/* Pushes the values of the message and returns how many, or raises the error that it is. */
+static int take(lua_State *L, saros_runtime_t *rt, const saros_message_t *message, bool failed) {
+  int n = saros__unpack(L, rt, message);
+  if (!failed) return n;
+  saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
+  return lua_error(L);
+}
+
 int saros__promise_take(lua_State *L, saros_runtime_t *rt, saros_promise_t *promise) {
   switch (saros__promise_state(promise)) {
-    case SAROS_PROMISE_RESULTS: return saros__take_results(L, rt, promise->message, false);
+    case SAROS_PROMISE_RESULTS: return take(L, rt, promise->message, false);
     case SAROS_PROMISE_FAILED:
       retrieve(L, rt, promise);
-      return saros__take_results(L, rt, promise->message, true);
+      return take(L, rt, promise->message, true);
     case SAROS_PROMISE_CANCELLED:
-      if (promise->message) return saros__take_results(L, rt, promise->message, true);
+      if (promise->message) return take(L, rt, promise->message, true);
       saros__push_cancelled(L, rt, 0);
       return lua_error(L);
     default: return saros__raise(L, rt, "RuntimeError", "Event loop is closed");

@@ -42,6 +42,9 @@ bool saros__promise_is_unreported(saros_promise_t *promise);
  * was kept before. */
 bool saros__promise_keep(saros_promise_t *promise, enum saros_promised how, saros_message_t *message);
 
+/* Packs the error on top of L, which is popped; NULL when memory runs out. */
+saros_message_t *saros__promise_failure(lua_State *L, saros_runtime_t *rt);
+
 /* How a C function waits: the name that messages give it, and what follows. `k` finds the stack as it was, and the
  * promise still pending if the time was up. */
 typedef struct saros_promise_wait {

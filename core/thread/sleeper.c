@@ -181,7 +181,9 @@ void saros__sleeper_deliver(saros_parcel_t *outbox) {
   }
   while (ordered) {
     saros_parcel_t *next = ordered->next;
-    saros__mailbox_deliver(((saros_sleeper_t *)ordered)->home, ordered);
+    saros_mailbox_t *home = ((saros_sleeper_t *)ordered)->home;
+    saros__shared_ref(saros__mailbox_shared(home)); /* the parcel's */
+    saros__mailbox_deliver(home, ordered);
     ordered = next;
   }
 }

@@ -15,6 +15,7 @@ enum {
   SAROS_SLOT_PLEDGE,
   SAROS_SLOT_THREAD_CLASS,
   SAROS_SLOT_THREADS, /* userdata: the threads that this state has started */
+  SAROS_SLOT_CODE_CLASS,
 };
 
 #endif

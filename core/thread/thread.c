@@ -144,7 +144,7 @@ static enum saros_promised run(saros_thread_t *thread, lua_State *L, saros_messa
   enum saros_promised how = SAROS_PROMISE_RESULTS;
   if (begin(thread) && saros__run_message(L, thread->stop.rt, thread->call) != LUA_OK) {
     how = SAROS_PROMISE_FAILED;
-    *error = saros__pack_failure(L, thread->stop.rt);
+    *error = saros__promise_failure(L, thread->stop.rt);
     if (!*error) how = SAROS_PROMISE_LOST;
   }
   end(thread);

@@ -4,7 +4,6 @@
 
 #include "loop/errors.h"
 #include "task/task.h"
-#include "thread/job.h"
 #include "thread/promise.h"
 #include "thread/slots.h"
 #include "thread/transfer.h"
@@ -69,13 +68,15 @@ static saros_message_t *pack_outcome(lua_State *L, saros_runtime_t *rt, saros_fu
   *failed = future->state != SAROS_RESULT;
   if (!*failed) {
     int n = saros__future_push_results(L, 1, future);
-    saros_message_t *message = saros__try_pack(L, rt, lua_gettop(L) - n + 1, n, SAROS_PACK_RESULTS);
-    if (message) return message;
+    saros_message_t *message = saros__message_new();
+    if (!message) return NULL;
+    if (saros__pack_into(L, rt, lua_gettop(L) - n + 1, n, SAROS_PACK_RESULTS, message)) return message;
+    saros__message_free(message);
     *failed = true;
   } else {
     saros__future_push_error(L, 1, future);
   }
-  return saros__pack_failure(L, rt);
+  return saros__promise_failure(L, rt);
 }
 
 /* The task's done callback. Upvalues: the runtime, the pledge. */
@@ -126,7 +127,7 @@ static void start_protected(lua_State *L, saros_loop_t *loop, saros_promise_t *p
   lua_pushlightuserdata(L, loop);
   lua_rotate(L, first, 3);
   if (lua_pcall(L, n + 2, 0, 0) == LUA_OK) return;
-  saros_message_t *message = saros__pack_failure(L, loop->rt);
+  saros_message_t *message = saros__promise_failure(L, loop->rt);
   saros__promise_keep(promise, message ? SAROS_PROMISE_FAILED : SAROS_PROMISE_LOST, message);
 }
 
@@ -158,7 +159,7 @@ static int run_protected(lua_State *L) {
   lua_pushvalue(L, 1);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK) return 0;
   if (!request->call) return lua_error(L);
-  saros_message_t *message = saros__pack_failure(L, rt);
+  saros_message_t *message = saros__promise_failure(L, rt);
   saros__promise_keep(request->promise, message ? SAROS_PROMISE_FAILED : SAROS_PROMISE_LOST, message);
   return 0;
 }

@@ -39,8 +39,11 @@ enum saros_pack_mode {
  * cannot travel, or what memory runs out of. */
 saros_message_t *saros__pack(lua_State *L, saros_runtime_t *rt, int first, int n, int mode);
 
-/* The same, but what it would raise it pushes, and returns NULL. */
-saros_message_t *saros__try_pack(lua_State *L, saros_runtime_t *rt, int first, int n, int mode);
+/* The same into an empty message. Does not raise: what it would raise it pushes, then false. */
+bool saros__pack_into(lua_State *L, saros_runtime_t *rt, int first, int n, int mode, saros_message_t *message);
+
+/* True if its values are no tables and no functions, so that making them takes nothing but memory. */
+bool saros__message_is_plain(const saros_message_t *message);
 
 /* Pushes the values of a message and returns how many. Raises a TransferError if they cannot be made in this
  * state. */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "loop/errors.h"
+#include "thread/code.h"
 #include "thread/tags.h"
 #include "thread/transfer.h"
 
@@ -32,13 +33,32 @@ static void push_string(lua_State *L, saros_message_reader_t *reader) {
 
 /* ---- heads: making objects ---- */
 
-typedef struct saros_code {
+/* The bytecode in a head. */
+typedef struct saros_bytecode {
+  const void *id;
   const char *bytes;
   size_t size;
-} saros_code_t;
+  bool is_kept; /* it has no upvalues but the globals */
+} saros_bytecode_t;
+
+/* Reads a head of a function after its first byte. */
+static saros_bytecode_t read_bytecode(const saros_message_t *message, saros_message_reader_t *head, int type) {
+  saros_bytecode_t code;
+  code.is_kept = saros__message_get_byte(head);
+  if (type == SAROS_HEAD_CODE) {
+    const saros_code_t *shared = (saros_code_t *)message->shared[saros__message_get_size(head)];
+    code.id = &shared->id;
+    code.bytes = shared->bytes;
+    code.size = shared->size;
+  } else {
+    code.id = saros__message_get(head, sizeof(saros_code_id_t));
+    get_string(head, &code.bytes, &code.size);
+  }
+  return code;
+}
 
 static const char *read_code(lua_State *L, void *context, size_t *size) {
-  saros_code_t *code = context;
+  saros_bytecode_t *code = context;
   (void)L;
   *size = code->size;
   code->size = 0;
@@ -46,9 +66,8 @@ static const char *read_code(lua_State *L, void *context, size_t *size) {
 }
 
 /* Pushes a new function with nothing in its upvalues. */
-static void load_function(lua_State *L, saros_unpacker_t *u, const char *bytes, size_t size) {
-  saros_code_t code = {bytes, size};
-  if (lua_load(L, read_code, &code, "=?", "b") != LUA_OK) {
+static void load_function(lua_State *L, saros_unpacker_t *u, saros_bytecode_t *code) {
+  if (lua_load(L, read_code, code, "=?", "b") != LUA_OK) {
     saros__raise(L, u->rt, "TransferError", "a function cannot be loaded: %s", luaL_tolstring(L, -1, NULL));
   }
 }
@@ -72,30 +91,29 @@ static void keep_function(lua_State *L, saros_runtime_t *rt) {
   rt->loaded++;
 }
 
-/* Pushes the function of the head; true if its upvalues are filled already. */
-static bool make_function(lua_State *L, saros_unpacker_t *u) {
-  bool kept = saros__message_get_byte(&u->head);
-  const char *bytes;
-  size_t size;
-  get_string(&u->head, &bytes, &size);
-  const char *code = bytes + sizeof(saros_code_id_t);
-  size -= sizeof(saros_code_id_t);
-  if (!kept) {
-    load_function(L, u, code, size);
-    return false;
-  }
-  lua_pushlstring(L, bytes, sizeof(saros_code_id_t));
-  saros__push_slot(L, u->rt, SAROS_SLOT_LOADED);
-  lua_pushvalue(L, -2);
+/* Pushes the function that the state has of this id, or nothing: false. */
+static bool push_loaded(lua_State *L, saros_runtime_t *rt, const void *id) {
+  saros__push_slot(L, rt, SAROS_SLOT_LOADED);
+  lua_pushlstring(L, id, sizeof(saros_code_id_t));
   bool known = lua_rawget(L, -2) == LUA_TFUNCTION;
   lua_remove(L, -2);
-  if (!known) {
-    lua_pop(L, 1);
-    load_function(L, u, code, size);
-    keep_function(L, u->rt);
-  }
-  lua_remove(L, -2); /* the id */
+  if (!known) lua_pop(L, 1);
   return known;
+}
+
+/* Pushes the function of the head; true if its upvalues are filled already. */
+static bool make_function(lua_State *L, saros_unpacker_t *u, int type) {
+  saros_bytecode_t code = read_bytecode(u->message, &u->head, type);
+  if (!code.is_kept) {
+    load_function(L, u, &code);
+    return false;
+  }
+  if (push_loaded(L, u->rt, code.id)) return true;
+  lua_pushlstring(L, code.id, sizeof(saros_code_id_t));
+  load_function(L, u, &code);
+  keep_function(L, u->rt);
+  lua_remove(L, -2); /* the id */
+  return false;
 }
 
 static void make_named(lua_State *L, saros_unpacker_t *u) {
@@ -126,13 +144,15 @@ static bool make_kind(lua_State *L, saros_unpacker_t *u) {
 static void make_objects(lua_State *L, saros_unpacker_t *u) {
   for (uint32_t number = 1; number <= u->objects; number++) {
     bool is_kept = false;
-    switch (saros__message_get_byte(&u->head)) {
+    int type = saros__message_get_byte(&u->head);
+    switch (type) {
       case SAROS_HEAD_TABLE: {
         uint64_t length = saros__message_get_size(&u->head);
         lua_createtable(L, length < INT32_MAX ? (int)length : 0, 0);
         break;
       }
-      case SAROS_HEAD_FUNCTION: is_kept = make_function(L, u); break;
+      case SAROS_HEAD_CODE:
+      case SAROS_HEAD_FUNCTION: is_kept = make_function(L, u, type); break;
       case SAROS_HEAD_NAMED:
         make_named(L, u);
         lua_pushliteral(L, "named");
@@ -286,6 +306,33 @@ static void read_footer(saros_unpacker_t *u) {
   u->head = (saros_message_reader_t){u->message, footer[1]};
 }
 
+bool saros__message_is_plain(const saros_message_t *message) {
+  saros_unpacker_t u = {.message = message};
+  read_footer(&u);
+  return u.objects == 0;
+}
+
+/* The one object is a function that this state has already: true, and the values are pushed. */
+static bool unpack_known(lua_State *L, saros_unpacker_t *u, int n) {
+  saros_message_reader_t head = u->head;
+  int type = saros__message_get_byte(&head);
+  if (type != SAROS_HEAD_CODE && type != SAROS_HEAD_FUNCTION) return false;
+  saros_bytecode_t code = read_bytecode(u->message, &head, type);
+  if (!code.is_kept || !push_loaded(L, u->rt, code.id)) return false;
+  int function = lua_gettop(L);
+  for (int i = 0; i < n; i++) {
+    if (*saros__message_peek(&u->body) == SAROS_TAG_OBJECT) {
+      saros__message_get_byte(&u->body);
+      saros__message_get_size(&u->body);
+      lua_pushvalue(L, function);
+    } else {
+      push_value(L, u);
+    }
+  }
+  lua_remove(L, function);
+  return true;
+}
+
 int saros__unpack(lua_State *L, saros_runtime_t *rt, const saros_message_t *message) {
   saros_unpacker_t u = {.rt = rt, .message = message};
   read_footer(&u);
@@ -296,6 +343,7 @@ int saros__unpack(lua_State *L, saros_runtime_t *rt, const saros_message_t *mess
     for (int i = 0; i < n; i++) push_value(L, &u);
     return n;
   }
+  if (u.objects == 1 && unpack_known(L, &u, n)) return n;
   for (int i = 0; i < TABLES; i++) lua_newtable(L);
   make_objects(L, &u);
   for (int i = 0; i < n; i++) push_value(L, &u);

@@ -6,6 +6,7 @@
 #define SAROS_THREAD_WORKER_H
 
 #include "thread/pool.h"
+#include "thread/spin.h"
 
 typedef struct saros_worker {
   saros_workers_t *pool;                     /* a reference */
@@ -15,6 +16,7 @@ typedef struct saros_worker {
   uv_sem_t wake;
   saros_job_t *job; /* that it runs */
   saros_stop_t stop;
+  saros_spinner_t spinner;
   unsigned number;
   bool detached; /* nobody will join its thread: it frees itself */
 } saros_worker_t;
