@@ -273,7 +273,7 @@ describe("thread #threads", function()
       ]]
       assert.equal("exit 0", outcome)
       assert.equal("goes on\n", output)
-      assert.matches("^Exception in thread 'lonely', which nobody has joined\nValueError: lost\nstack traceback:", errors)
+      assert.matches("^Exception in thread 'lonely', which nobody has joined\nValueError: lost\nstack", errors)
     end)
   end)
 
@@ -296,7 +296,11 @@ describe("thread #threads", function()
       local outcome, output = run_program [[
         local ready = saros.Channel()
         saros.Thread {target = function()
-          local scope <close> = setmetatable({}, {__close = function() io.stdout:write("closed\n") io.stdout:flush() end})
+          local function close()
+            io.stdout:write("closed\n")
+            io.stdout:flush()
+          end
+          local scope <close> = setmetatable({}, {__close = close})
           ready:send(true)
           while true do local _ = {} end
         end}:start()

@@ -142,11 +142,15 @@ static int callable_tostring(lua_State *L) {
 
 /* ---- proxies ---- */
 
+/*** What a loop is in other threads than its own.
+ * @type LoopProxy
+ */
+
 /*** Calls a function on a loop of another thread; the function and its arguments are transferred. Mirrors
  * `asyncio.loop.call_soon_threadsafe`.
  * @function LoopProxy:call_soon_threadsafe
- * @tparam function fn
- * @param[opt] ... its arguments
+ * @tparam function fn what to call there
+ * @tparam any ... its arguments
  * @raise TransferError; RuntimeError if the loop is closed
  */
 static int proxy_call(lua_State *L) {

@@ -15,6 +15,31 @@ static int closed_error(lua_State *L, saros_runtime_t *rt) {
   return saros__raise(L, rt, "RuntimeError", "the channel is closed");
 }
 
+/* ---- making one ---- */
+
+/*** A queue between threads: `saros.Channel(capacity)`. It can be passed to any thread of the process, where it is the
+ * same channel.
+ * @function Channel
+ * @tparam[opt=0] number capacity how many values it holds; with 0 each waits for its receiver
+ * @treturn Channel
+ * @raise ValueError for a capacity that is negative or NaN
+ */
+static int new_channel(lua_State *L) {
+  saros_runtime_t *rt = saros__runtime(L);
+  lua_Number capacity = luaL_optnumber(L, 1, 0);
+  if (!(capacity >= 0)) {
+    return saros__raise(L, rt, "ValueError", "the capacity of a channel must be at least 0, got %f", capacity);
+  }
+  saros_channel_t *channel = saros__channel_new(floor(capacity));
+  if (!channel) return luaL_error(L, "not enough memory");
+  saros__shared_push_new(L, rt, saros__channel_shared(channel));
+  return 1;
+}
+
+/*** A queue between threads, or between tasks: see `Channel`. `<close>` closes it.
+ * @type Channel
+ */
+
 /* ---- sending ---- */
 
 static saros_message_t *pack_value(lua_State *L, saros_runtime_t *rt) {
@@ -181,25 +206,6 @@ static int channel_close(lua_State *L) {
 static int channel_tostring(lua_State *L) {
   saros_channel_t *channel = check_channel(L);
   lua_pushfstring(L, "Channel: %p%s", (void *)channel, saros__channel_is_closed(channel) ? " closed" : "");
-  return 1;
-}
-
-/*** A queue between threads: `saros.Channel(capacity)`. It can be passed to any thread of the process, where it is the
- * same channel.
- * @function Channel
- * @tparam[opt=0] number capacity how many values it holds; with 0 each waits for its receiver
- * @treturn Channel
- * @raise ValueError for a capacity that is negative or NaN
- */
-static int new_channel(lua_State *L) {
-  saros_runtime_t *rt = saros__runtime(L);
-  lua_Number capacity = luaL_optnumber(L, 1, 0);
-  if (!(capacity >= 0)) {
-    return saros__raise(L, rt, "ValueError", "the capacity of a channel must be at least 0, got %f", capacity);
-  }
-  saros_channel_t *channel = saros__channel_new(floor(capacity));
-  if (!channel) return luaL_error(L, "not enough memory");
-  saros__shared_push_new(L, rt, saros__channel_shared(channel));
   return 1;
 }
 

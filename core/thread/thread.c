@@ -210,6 +210,14 @@ static saros_threads_t *threads_of(lua_State *L, saros_runtime_t *rt) {
   return threads;
 }
 
+/*** A function in a thread of its own: see `Thread`.
+ * @type Thread
+ */
+
+/*** What it is called, also by the system.
+ * @attribute string Thread.name
+ */
+
 /* Makes a Thread: `thread(name, fn, ...)`; private to the Lua layer. */
 static int new_thread(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
@@ -304,7 +312,7 @@ static int thread_is_alive(lua_State *L) {
   return 1;
 }
 
-/* Upvalue 2: the methods. */
+/* Upvalue 2: the metatable, which has the methods as well. */
 static int thread_index(lua_State *L) {
   saros_thread_t *thread = check_thread(L);
   lua_settop(L, 2);
@@ -359,25 +367,28 @@ static int thread_gc(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"thread", new_thread}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
-    {"start", thread_start}, {"join", thread_join}, {"is_alive", thread_is_alive}, {NULL, NULL}};
+static const luaL_Reg no_methods[] = {{NULL, NULL}};
 
-static const luaL_Reg metamethods[] = {{"__tostring", thread_tostring}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {{"start", thread_start},       {"join", thread_join},
+                                       {"is_alive", thread_is_alive}, {"__tostring", thread_tostring},
+                                       {NULL, NULL}};
 
-/* Replaces the metamethod on the metatable on top by `f`, whose upvalue 2 is what it was. */
-static void wrap_metamethod(lua_State *L, saros_runtime_t *rt, const char *name, lua_CFunction f) {
+/* Pops the upvalue 2 of `f`, which becomes a metamethod on the metatable below. */
+static void set_metamethod(lua_State *L, saros_runtime_t *rt, const char *name, lua_CFunction f) {
   saros__push_slot(L, rt, SAROS_SLOT_RUNTIME);
-  lua_getfield(L, -2, name);
+  lua_insert(L, -2);
   lua_pushcclosure(L, f, 2);
   lua_setfield(L, -2, name);
 }
 
 void saros__thread_open(lua_State *L, saros_runtime_t *rt) {
   saros__set_functions(L, rt, functions);
-  saros__shared_class_open(L, rt, &class, methods, metamethods);
+  saros__shared_class_open(L, rt, &class, no_methods, metamethods);
   saros__push_slot(L, rt, SAROS_SLOT_THREAD_CLASS);
-  wrap_metamethod(L, rt, "__index", thread_index);
-  wrap_metamethod(L, rt, "__gc", thread_gc);
+  lua_pushvalue(L, -1);
+  set_metamethod(L, rt, "__index", thread_index);
+  lua_getfield(L, -1, "__gc");
+  set_metamethod(L, rt, "__gc", thread_gc);
   lua_pop(L, 1);
   saros_threads_object_t *object = lua_newuserdatauv(L, sizeof *object, 0);
   object->threads = NULL;

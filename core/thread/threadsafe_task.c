@@ -256,6 +256,11 @@ static int run_coroutine_threadsafe(lua_State *L) {
   return code == 0 ? 1 : luaL_error(L, "not enough memory");
 }
 
+/*** The handle of a task on the loop of another thread. It may be passed to any thread. Mirrors
+ * `concurrent.futures.Future`.
+ * @type ThreadsafeTask
+ */
+
 static int take_result(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_promise_t *promise = check_handle(L)->promise;

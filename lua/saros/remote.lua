@@ -84,18 +84,6 @@ function Proxy:__tostring()
   return ("RemoteObject: %p"):format(self)
 end
 
--- Ends the thread after the calls under way; the object's own `close` is the last one.
-function Proxy:close()
-  local executor = executors[self]
-  if not executor then return end
-  local future = executor:submit(close)
-  executors[self] = nil
-  executor:shutdown()
-  return future:await()
-end
-
-Proxy.__close = Proxy.close
-
 local remote = {}
 
 --- Make an object in a thread of its own. Suspends until it is made.
@@ -111,7 +99,7 @@ local remote = {}
 -- @function remote
 -- @tparam function factory makes the object, in the thread
 -- @tparam any ... its arguments
--- @treturn table the proxy
+-- @treturn RemoteObject the proxy
 -- @raise the factory's error; `TransferError` for what cannot be transferred; `ValueError` if the factory returns nil;
 -- `RuntimeError` outside a task
 function remote.remote(factory, ...)
@@ -127,5 +115,24 @@ function remote.remote(factory, ...)
   executors[proxy] = executor
   return proxy
 end
+
+--- What stands for an object in another thread: see `remote`. It has a method for each name.
+-- @type RemoteObject
+
+--- End the thread after the calls under way, the last of which is the object's own `close`, if it has one.
+-- Suspends meanwhile. Closing again does nothing. Leaving a `<close>` scope does the same.
+-- @function RemoteObject:close
+-- @treturn any ... what the object's `close` returns
+-- @raise its error
+function Proxy:close()
+  local executor = executors[self]
+  if not executor then return end
+  local future = executor:submit(close)
+  executors[self] = nil
+  executor:shutdown()
+  return future:await()
+end
+
+Proxy.__close = Proxy.close
 
 return remote

@@ -31,7 +31,9 @@ local thread = {}
 -- @raise `bad argument`; `ValueError` for an unknown option; `TransferError` for what cannot be transferred
 function thread.Thread(options)
   options = check.options(options, OPTIONS, 1, "Thread")
-  if options.target == nil then error("bad argument #1 to 'Thread' (option 'target': function expected, got nil)", 2) end
+  if options.target == nil then
+    error("bad argument #1 to 'Thread' (option 'target': function expected, got nil)", 2)
+  end
   local arguments = options.args or {}
   local name = options.name
   if not name then

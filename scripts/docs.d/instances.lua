@@ -81,6 +81,25 @@ function instances.LeftoverError()
   return saros.testing.LeftoverError {message = "1 task is still pending", leftovers = {tasks = {"Task-1"}}}
 end
 
+function instances.Channel() return saros.Channel() end
+
+function instances.Thread() return saros.Thread {target = print, name = "a thread"} end
+
+function instances.ThreadsafeTask() return saros.run_coroutine_threadsafe(saros.get_running_loop(), nothing) end
+
+-- A loop that is gone is a proxy at home, too.
+function instances.LoopProxy()
+  local channel, loop = saros.Channel(1), saros.new_event_loop()
+  channel:send(loop)
+  loop:close()
+  return channel:recv()
+end
+
+function instances.RemoteObject()
+  local object <close> = saros.remote(function() return {} end)
+  return object
+end
+
 function instances.Barrier() return saros.Barrier(1) end
 
 return instances

@@ -21,7 +21,10 @@ local compare
 local function find_counterpart(key, other, pairing)
   for candidate in next, other do
     if type(candidate) == type(key) and not pairing.back[candidate] then
-      local trial = {there = setmetatable({}, {__index = pairing.there}), back = setmetatable({}, {__index = pairing.back})}
+      local trial = {
+        there = setmetatable({}, {__index = pairing.there}),
+        back = setmetatable({}, {__index = pairing.back}),
+      }
       if not compare(key, candidate, "key", trial) then return candidate, trial end
     end
   end

@@ -20,8 +20,8 @@ describe("core.thread.api #threads", function()
     shell(([[cd %s; for lua in lua5.4 lua-5.4 lua54 lua; do
       if pkg-config --exists $lua; then flags=$(pkg-config --cflags $lua); break; fi
     done
-    cc -std=c11 -Wall -Wextra -Wpedantic -Werror -D_GNU_SOURCE -shared -fPIC -I prefix/include $flags -o alarm_clock.so \
-      alarm_clock.c $([ "$(uname)" != Darwin ] || echo -undefined dynamic_lookup)]]):format(folder))
+    cc -std=c11 -Wall -Wextra -Wpedantic -Werror -D_GNU_SOURCE -shared -fPIC -I prefix/include $flags \
+      -o alarm_clock.so alarm_clock.c $([ "$(uname)" != Darwin ] || echo -undefined dynamic_lookup)]]):format(folder))
     alarm_clock = assert(package.loadlib(folder .. "/alarm_clock.so", "luaopen_alarm_clock"))()
   end)
 
