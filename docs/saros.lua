@@ -258,6 +258,20 @@ saros.BoundedSemaphore = {}
 ---Raises: `ValueError` if all places are free already
 function saros.BoundedSemaphore:release() end
 
+---What spares a service that fails, as `saros.CircuitBreaker` makes it.
+---@class saros.CircuitBreaker
+---@field state string Whether calls are admitted: `"closed"`, all are; `"open"`, none; `"half-open"`, one at a time. Right at any time, and to be read only.
+local CircuitBreaker = {}
+
+---Call a function in the calling task, unless the circuit is open. Cancellations count
+---neither as failures nor as successes; a trial call that is cancelled frees its place.
+---
+---Raises: its own error; `CircuitOpenError` at once while the circuit is open, its field `retry_after` tells for how many seconds, and beside the trial call while it is half-open; `RuntimeError` outside a loop; `bad argument`
+---@param fn function any callable; it may suspend
+---@param ... any its arguments
+---@return any # all its results
+function CircuitBreaker:call(fn, ...) end
+
 ---A lock, and tasks that wait for what happens under it. Mirrors `asyncio.Condition`.
 ---
 ---`saros.Condition(lock)`: Make a condition.
@@ -686,7 +700,7 @@ function saros.EventLoop:set_exception_handler(handler) end
 function saros.EventLoop:set_task_factory(factory) end
 
 ---What the loop has done so far. Not in asyncio.
----@return { iterations: integer, callbacks: integer, tasks: integer, timers: integer, busy: number, idle: number, lag: { le: number, count: integer }[] } # `iterations`, `callbacks`, `tasks` and `timers` (those alive now), `busy` and `idle` (seconds), `lag` (a list of `{le=, count=}`: how many times timers were at most `le` seconds late)
+---@return { iterations: integer, callbacks: integer, tasks: integer, timers: integer, busy: number, idle: number, lag: { le: number, count: integer }[] } # `iterations`; `callbacks`, all entries of the ready queue that were taken up, steps of tasks and timers among them; `tasks` and `timers`, those that are not done now; `busy` and `idle`, seconds of real time that the loop ran and waited for events; `lag`: in how many iterations the earliest timer was at most `le` seconds late, by the loop's own clock. The last `le` is infinite
 function saros.EventLoop:stats() end
 
 ---Makes the loop stop at the end of the current iteration. Mirrors `asyncio.loop.stop`.
@@ -789,6 +803,19 @@ function Future:set_exception(err) end
 ---@param ... any the results, any number of values
 function Future:set_result(...) end
 
+---What `generator` makes: calling it gives the next value of the body, nil at the end. Mirrors
+---Python's asynchronous generators.
+---@class saros.Generator
+local Generator = {}
+
+---Ends the generator: the body gets a CancelledError where it yielded, so its `<close>` scopes
+---run, and may suspend the calling task. A body that has not begun never does. Closing twice does
+---nothing. Mirrors `aclose` of Python's asynchronous generators. `local g <close> =
+---saros.generator(...)` does it at the end of the scope.
+---
+---Raises: the error of a scope; RuntimeError if the body runs already, or yields again
+function Generator:close() end
+
 ---A callback that was scheduled: what `call_soon` returns. Mirrors `asyncio.Handle`.
 ---@class saros.Handle
 local Handle = {}
@@ -845,6 +872,27 @@ function saros.Lock:locked() end
 ---Raises: `RuntimeError` if nobody holds it
 function saros.Lock:release() end
 
+---Watches one loop at a time.
+---@class saros.LoopMonitor
+local LoopMonitor = {}
+
+---Whether the monitor watches.
+---@return boolean
+function LoopMonitor:is_running() end
+
+---Begin to watch the running loop, in a task of the monitor's own; returns at once.
+---
+---That task does not keep `loop:run()`, or a script under the launcher, going: when nothing else is left, it
+---ends. `saros.run` cancels it like any task that is left when the program ends.
+---
+---Raises: `RuntimeError` if it was started already, or no loop is running
+---@return saros.LoopMonitor # the monitor
+function LoopMonitor:start() end
+
+---End watching. What the monitor has not noticed yet is not told any more. It may be started again, on another
+---loop, too. Stopping what was not started, or twice, does nothing.
+function LoopMonitor:stop() end
+
 ---What the classes of the library inherit, other than loops and kinds of errors.
 ---@class saros.Object
 local Object = {}
@@ -858,7 +906,8 @@ function Object:extend(name) end
 
 ---A queue that gives the smallest item first: `saros.PriorityQueue(maxsize)`. Items are numbers,
 ---strings, objects with `__lt`, or lists such as `{priority, item}`, which are compared entry by
----entry as Python's tuples are. Mirrors `asyncio.PriorityQueue`.
+---entry as Python's tuples are; not nil. What `put` cannot compare raises, and leaves the queue as it was.
+---Mirrors `asyncio.PriorityQueue`.
 ---
 ---`saros.PriorityQueue(maxsize)`: Make a queue.
 ---- `maxsize`: how many items it may have; 0 or less for no bound; 0 by default
@@ -910,6 +959,11 @@ function saros.Queue:get() end
 ---@return any # the item
 function saros.Queue:get_nowait() end
 
+---Iterate over the items, waiting for each, until the queue is shut down and empty:
+---`for item in queue:items() do`. An item that is nil ends the loop as well. Not in asyncio.
+---@return fun(): any # an iterator, whose steps raise what `get` raises but `QueueShutDown`
+function saros.Queue:items() end
+
 ---Wait until `task_done` was called for every item that was put in.
 ---
 ---Raises: `CancelledError`
@@ -946,6 +1000,31 @@ function saros.Queue:shutdown(options) end
 ---Raises: `ValueError` when called more often than items were put in
 function saros.Queue:task_done() end
 
+---A token bucket. It is full at first, `rate` tokens that may be taken in one burst, and
+---gains `rate` tokens in every `per` seconds, evenly. Who waits gets them in order of
+---arrival.
+---
+---`saros.RateLimiter(rate, per)`: Make a limiter.
+---- `rate`: how many tokens in a period, at least 1
+---- `per`: the period in seconds; 1 by default
+---@class saros.RateLimiter : saros.Object
+---@field per number The period in seconds.
+---@field rate number How many tokens come in a period, and fit into the bucket.
+---@overload fun(rate: number, per?: number): saros.RateLimiter
+saros.RateLimiter = {}
+
+---Take a token, waiting until there is one. It is never given early by `loop:time()`. A
+---task that is cancelled while it waits takes none.
+---
+---Raises: `CancelledError`; `RuntimeError` outside a loop, where a task cannot suspend, and on another loop than that of the first wait
+function saros.RateLimiter:acquire() end
+
+---Take a token if there is one that nobody waits for.
+---
+---Raises: `RuntimeError` outside a loop and on another loop than that of the first wait
+---@return boolean # whether there was one
+function saros.RateLimiter:try_acquire() end
+
 ---The parts of `saros.run`, for programs that run several main functions on one loop.
 ---Mirrors `asyncio.Runner`.
 ---@class saros.Runner
@@ -964,7 +1043,8 @@ function Runner:close() end
 ---@return saros.EventLoop
 function Runner:get_loop() end
 
----Run a function as a task until it is done; may be called again and again.
+---Run a function as a task until it is done; may be called again and again. What one of them sets of
+---context variables, the next one sees: they share a copy of the context in which the loop was made.
 ---
 ---Raises: its own error, the same object; a string gains the traceback. `KeyboardInterrupt` when SIGINT ended it; `RuntimeError` inside a running loop and on a closed runner; `bad argument` for what cannot be called
 ---@param fn function any callable
@@ -1393,6 +1473,24 @@ saros.testing.VirtualClockPolicy = {}
 ---@return saros.VirtualClockLoop
 function saros.testing.VirtualClockPolicy:new_event_loop() end
 
+---Make a breaker, which is closed.
+---
+---After `failures` failed calls in a row it opens, and refuses all calls. After
+---`reset_after` seconds it is half-open, and admits one call at a time: a success closes
+---it, a failure opens it again.
+---
+---Raises: `bad argument`; `ValueError` for an unknown option or a value out of range
+---@param options? table `failures`: 1 or more, by default 5; `reset_after`: seconds by the loop's time, 0 or more, by default 60; `on_change`: a callable that is called as `on_change(old, new)` when the state has changed, where the change from `"open"` to `"half-open"` is told by the first call after it. Its errors go to the loop's exception handler
+---@return saros.CircuitBreaker
+function saros.CircuitBreaker(options) end
+
+---Make a monitor. `local monitor <close> = saros.LoopMonitor()` stops it at the end of the scope.
+---
+---Raises: `ValueError` for an interval or threshold that is not positive and finite, and for an unknown option; `bad argument`
+---@param options? table `threshold`: from how many seconds of delay on the loop counts as held (0.1); `interval`: how many seconds lie between two looks (0.05), and by how much the length of a block may be underestimated; `on_block`: called as `on_block(seconds)`, in the monitor's task, with how long the loop was held at least; it may suspend, and what it raises goes to the loop's exception handler. By default it logs a warning. All times are by the loop's own clock
+---@return saros.LoopMonitor
+function saros.LoopMonitor(options) end
+
 ---@class saros.Runner.options
 ---@field debug? boolean the loop's debug mode
 ---@field loop_factory? fun(): saros.EventLoop makes the loop, which then does not become the current loop; by default the policy makes it
@@ -1479,6 +1577,16 @@ function saros.ensure_future(x, ...) end
 ---@return saros.Future # its result is a list `{n=, ...}` with each one's first result
 function saros.gather(...) end
 
+---Makes an iterator whose body may await:
+---`for x in saros.generator(function(yield) yield(1) end) do`. The body runs in the code that asks
+---for a value, as part of its task. One that is left before its end is closed when it is collected,
+---or with the loop; `local g <close> = saros.generator(fn)` closes it promptly. Mirrors Python's
+---asynchronous generators.
+---@param fn function the body: called as `fn(yield, ...)` when the first value is asked for. `yield(value)` gives one value, which cannot be nil
+---@param ... any further arguments of the body
+---@return saros.Generator # calling it gives the next value, or nil when the body has ended, and raises the body's error; a RuntimeError while the body runs already
+function saros.generator(fn, ...) end
+
 ---The running loop; outside of one, the policy's current loop, made on first use.
 ---Mirrors `asyncio.get_event_loop`.
 ---
@@ -1508,6 +1616,19 @@ function saros.is_error(x, kind) end
 ---@param x any any value
 ---@return boolean
 function saros.isfuture(x) end
+
+---Call a function for each item of a list, as tasks, and wait for all of them.
+---
+---The items begin in the order of the list, each as soon as there is a place for it.
+---When one fails, or the calling task is cancelled, no other begins, those under way are
+---cancelled, and `map` raises when all of them have ended.
+---
+---Raises: the first error of an item, the same value; later ones are reported. `CancelledError`; `RuntimeError` where a task cannot suspend; `bad argument`; `ValueError` for an unknown option or a limit below 1
+---@param fn function called as `fn(item)` in a task of its own; it may suspend
+---@param list table the items, copied at the start; a field `n` tells their number where some are nil
+---@param options? table `limit`: how many may be under way at a time, 1 or more; by default all
+---@return table # the first result of each item, in the order of the list, and their number in the field `n`
+function saros.map(fn, list, options) end
 
 ---The monotonic clock, which `loop:time()` reads. Mirrors `time.monotonic`.
 ---@return number # seconds
@@ -1565,6 +1686,23 @@ function saros.pcall(fn, ...) end
 ---@param fn function any callable; it may suspend
 ---@param ... any its arguments
 function saros.periodic(interval, fn, ...) end
+
+---Print the tree of a loop's tasks that are not done: each task under the one that awaits it, with its
+---state, the line where it is, and what it waits for. Tasks that nobody awaits begin at the left, in order of
+---creation; one that several await is printed in full once.
+---
+---    main (main): waiting at app.lua:12 for a gather
+---      fetch: sleeping at app.lua:4, 0.250 s left
+---      store: waiting at app.lua:8 in Queue:get
+---
+---It may be called anywhere: in a task, in a callback, in a signal handler. The library's own functions
+---are passed over: a place is one of the program's as long as there is one.
+---
+---Raises: `RuntimeError` if no loop is running and none is given; `OSError` if the file cannot be written; `bad argument`; `ValueError` for an unknown option
+---@param file? file* something with a method `write`, which is called once with all the text; standard error by default
+---@param options? table `loop`: the loop, the running one by default; `file`, in place of the argument
+---@overload fun(options: table)
+function saros.print_tasks(file, options) end
 
 ---Run a program: make a loop, run `main` as a task, cancel and await what is left,
 ---close the loop. Mirrors `asyncio.run`.
@@ -1972,7 +2110,7 @@ function saros.loop.set_exception_handler(handler) end
 function saros.loop.set_task_factory(factory) end
 
 ---What the loop has done so far. Not in asyncio.
----@return { iterations: integer, callbacks: integer, tasks: integer, timers: integer, busy: number, idle: number, lag: { le: number, count: integer }[] } # `iterations`, `callbacks`, `tasks` and `timers` (those alive now), `busy` and `idle` (seconds), `lag` (a list of `{le=, count=}`: how many times timers were at most `le` seconds late)
+---@return { iterations: integer, callbacks: integer, tasks: integer, timers: integer, busy: number, idle: number, lag: { le: number, count: integer }[] } # `iterations`; `callbacks`, all entries of the ready queue that were taken up, steps of tasks and timers among them; `tasks` and `timers`, those that are not done now; `busy` and `idle`, seconds of real time that the loop ran and waited for events; `lag`: in how many iterations the earliest timer was at most `le` seconds late, by the loop's own clock. The last `le` is infinite
 function saros.loop.stats() end
 
 ---Makes the loop stop at the end of the current iteration. Mirrors `asyncio.loop.stop`.

@@ -136,6 +136,24 @@ describe("saros.as_completed", function()
     end)
   end)
 
+  it("takes its timer back once all are done", function()
+    ticking.run(function()
+      local loop, handle = saros.get_running_loop(), nil
+      function loop:call_later(...)
+        handle = saros.EventLoop.call_later(self, ...)
+        return handle
+      end
+      local futures = {loop:create_future(), loop:create_future()}
+      local iterator = saros.as_completed(futures, {timeout = 50})
+      futures[1]:set_result()
+      iterator()
+      assert.is_false(handle:cancelled())
+      futures[2]:set_result()
+      iterator()
+      assert.is_true(handle:cancelled())
+    end)
+  end)
+
   it("is cancelled where it waits, and leaves the futures alone", function()
     ticking.run(function()
       local inner = after(20, "inner")

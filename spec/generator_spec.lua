@@ -396,6 +396,22 @@ describe("saros.generator", function()
       end)
     end)
 
+    it("has a traceback that goes on with who asked for the value", function()
+      local function failing_body() error(saros.ValueError("mine")) end
+      local function outer_body() collect(saros.generator(failing_body)) end
+      saros.run(function()
+        local traceback = raises(saros.ValueError, function() collect(saros.generator(outer_body)) end).traceback
+        local lines = {}
+        for line in traceback:gmatch("[^\n]+") do lines[#lines + 1] = line:match("in .*") end
+        local text = table.concat(lines, "\n")
+        assert.matches("failing_body.*in upvalue 'collect'.*outer_body.*collect", (text
+          :gsub("function <[^>]*:(%d+)>", {
+            [tostring(debug.getinfo(failing_body, "S").linedefined)] = "failing_body",
+            [tostring(debug.getinfo(outer_body, "S").linedefined)] = "outer_body",
+          })))
+      end)
+    end)
+
     it("may be any value", function()
       local generator = saros.generator(function() error("text", 0) end)
       assert.same({false, "text"}, {pcall(generator)})

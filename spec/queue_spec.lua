@@ -26,6 +26,37 @@ local function putter(queue, trace, name)
 end
 
 describe("saros.queue", function()
+  it("iterates over its items until it is shut down", function()
+    saros.run(function()
+      local queue, seen = saros.Queue(), {}
+      local reader = saros.create_task(function()
+        for item in queue:items() do seen[#seen + 1] = item end
+        return "over"
+      end)
+      queue:put(1)
+      saros.sleep(0)
+      saros.sleep(0)
+      queue:put(2)
+      queue:put(3)
+      queue:shutdown()
+      assert.equal("over", reader:await())
+      assert.same({1, 2, 3}, seen)
+      for _ in queue:items() do error("nothing is left") end
+    end)
+  end)
+
+  it("iterates no longer when the task is cancelled, and loses no item", function()
+    saros.run(function()
+      local queue = saros.Queue()
+      local reader = saros.create_task(function() for _ in queue:items() do error("not woken") end end)
+      saros.sleep(0)
+      reader:cancel()
+      queue:put("kept")
+      assert.is_false((pcall(reader.await, reader)))
+      assert.equal("kept", queue:get())
+    end)
+  end)
+
   it("keeps the order and counts its items", function()
     local queue = saros.Queue()
     assert.is_true(queue:empty())

@@ -27,6 +27,11 @@ describe("a script under the saros command", function()
     ["a time limit at a point in time"] = "local limit <close> = saros.timeout_at(nil)",
     ["a wait with a limit"] = "saros.wait_for(function() end, 1)",
     ["an event"] = "pcall(saros.wait_for, saros.Event().wait, 0.01, saros.Event())",
+    ["a generator that waits"] = "saros.generator(function() saros.sleep(0) end)()",
+    ["a generator in a generator"] = [[
+      local function inner(yield) saros.sleep(0) yield(saros.current_task()) end
+      local function outer(yield) for task in saros.generator(inner) do yield(task) end end
+      for task in saros.generator(outer) do assert(task == saros.current_task()) end]],
     ["a periodic call"] = "pcall(saros.periodic, 1, error)",
   } do
     it("may begin with " .. what, function()
@@ -41,10 +46,27 @@ describe("a script under the saros command", function()
       print(queue:get())]]))
   end)
 
+  it("is plain Lua still after a generator that does not wait", function()
+    assert.equal("1\nfalse\n", output_of([[
+      for value in saros.generator(function(yield) yield(1) end) do print(value) end
+      print((pcall(saros.get_running_loop)))]]))
+  end)
+
+  it("has the generators closed that it leaves behind", function()
+    assert.equal("main ends\nclosed\n", output_of([[
+      kept = saros.generator(function(yield)
+        local scope <close> = setmetatable({}, {__close = function() saros.sleep(0) print("closed") end})
+        saros.sleep(0)
+        yield(1)
+      end)
+      kept()
+      print("main ends")]]))
+  end)
+
   it("runs what it leaves scheduled", function()
     assert.equal("main ends\ntask\ntimer\n", output_of([[
       saros.create_task(function() saros.sleep(0.01) print("task") end)
-      saros.get_running_loop():call_later(0.03, print, "timer")
+      saros.get_running_loop():call_later(0.4, print, "timer")
       print("main ends")]]))
   end)
 
@@ -60,7 +82,7 @@ describe("a script under the saros command", function()
   it("runs callbacks that it scheduled before its first await", function()
     assert.equal("soon\nslept\nlater\n", output_of([[
       local loop = require "saros.loop"
-      loop.call_later(0.03, print, "later")
+      loop.call_later(0.4, print, "later")
       loop.call_soon(print, "soon")
       saros.sleep(0.01)
       print("slept")]]))
@@ -167,6 +189,17 @@ describe("a script that fails under the saros command", function()
       (failure_of("saros.sleep('soon')")))
     assert.equal("saros: FILE:1: bad argument #1 to 'create_task' (function expected, got no value)",
       (failure_of("local function work() end saros.create_task(work())")))
+  end)
+
+  it("is told of each error in a group, and where it was raised", function()
+    local _, errors = failure_of([[
+      local function fails() error(saros.ValueError("inner")) end
+      local group <close> = saros.TaskGroup()
+      group:create_task(fails)
+      group:create_task(error, "a string")]])
+    assert.matches("^saros: ExceptionGroup: unhandled errors in a TaskGroup %(2 errors: .-\nstack traceback:", errors)
+    assert.matches("\n  ValueError: inner\n  stack traceback:\n  \t%[C%]: in global 'error'\n  \tFILE:1: ", errors)
+    assert.matches("\n  Error: a string\n  stack traceback:\n", errors)
   end)
 
   it("learns the options that there are", function()

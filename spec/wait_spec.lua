@@ -12,6 +12,10 @@ local function after(seconds, name, fails)
   end):set_name(name)
 end
 
+local function pass(turns)
+  for _ = 1, turns do saros.sleep(0) end
+end
+
 local function names(list)
   local result = {}
   for i, task in ipairs(list) do result[i] = task:get_name() end
@@ -179,6 +183,29 @@ describe("saros.wait", function()
       assert.equal("enough", raises(saros.CancelledError, outer.await, outer).message)
       assert.is_false(inner:done())
       assert.equal("inner", inner:await())
+    end)
+  end)
+
+  it("takes its timer back, however it ends", function()
+    ticking.run(function()
+      local loop, handles = saros.get_running_loop(), {}
+      function loop:call_later(...)
+        local handle = saros.EventLoop.call_later(self, ...)
+        handles[#handles + 1] = handle
+        return handle
+      end
+      local future = loop:create_future()
+      local cancelled = saros.create_task(saros.wait, {future}, {timeout = 50})
+      local succeeding = saros.create_task(saros.wait, {future}, {timeout = 60})
+      pass(1)
+      assert.equal(2, #handles)
+      cancelled:cancel()
+      pass(1)
+      assert.is_true(handles[1]:cancelled())
+      assert.is_false(handles[2]:cancelled())
+      future:set_result()
+      succeeding:await()
+      assert.is_true(handles[2]:cancelled())
     end)
   end)
 

@@ -49,8 +49,11 @@ static int take(lua_State *L, saros_reader_t *reader, size_t size, enum saros_re
 static int take_rest(lua_State *L, saros_reader_t *reader, const saros_read_t *read) {
   size_t size = saros_buffer_size(&reader->buffer);
   if (size == 0) {
-    if (read->kind != SAROS_READ_ALL) return 0;
-    lua_pushliteral(L, "");
+    if (read->kind == SAROS_READ_ALL) {
+      lua_pushliteral(L, "");
+    } else {
+      lua_pushnil(L);
+    }
     return 1;
   }
   if (read->kind != SAROS_READ_EXACT && read->kind != SAROS_READ_UNTIL) {
@@ -193,8 +196,11 @@ static int reader_read(lua_State *L) {
   if (n < 0) return begin(L, reader, SAROS_READ_ALL);
   if (n > 0) return begin(L, reader, SAROS_READ_SOME);
   if (reader->failed) return raise_failure(L);
-  if (reader->ended && saros_buffer_size(&reader->buffer) == 0) return 0;
-  lua_pushliteral(L, "");
+  if (reader->ended && saros_buffer_size(&reader->buffer) == 0) {
+    lua_pushnil(L);
+  } else {
+    lua_pushliteral(L, "");
+  }
   return 1;
 }
 

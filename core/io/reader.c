@@ -201,7 +201,7 @@ static int reader_at_eof(lua_State *L) {
  */
 static int reader_exception(lua_State *L) {
   saros_reader_t *reader = saros__check_reader(L, 1);
-  if (!reader->failed) return 0;
+  if (!reader->failed) return lua_pushnil(L), 1;
   lua_getiuservalue(L, 1, SAROS_READER_TRANSPORT);
   saros__transport_push_error(L, -1);
   return 1;

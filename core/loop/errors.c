@@ -296,6 +296,12 @@ void saros__push_traceback(lua_State *L, lua_State *of, int level) {
   luaL_pushresult(&b);
 }
 
+/* Pushes the traceback of the code that has failed. */
+static void push_failure(lua_State *L, saros_runtime_t *rt) {
+  saros__push_traceback(L, L, 1);
+  if (rt->generator) rt->append_consumers(L, rt);
+}
+
 /* The message handler: see saros__push_handler. A CancelledError is no failure and gets none. */
 static int handler(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
@@ -306,10 +312,10 @@ static int handler(lua_State *L) {
     lua_pushliteral(L, "traceback");
     if (lua_rawget(L, 1) != LUA_TNIL) return lua_settop(L, 1), 1;
     lua_pushliteral(L, "traceback");
-    saros__push_traceback(L, L, 1);
+    push_failure(L, rt);
     lua_rawset(L, 1);
   } else {
-    saros__push_traceback(L, L, 1);
+    push_failure(L, rt);
     saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
   }
   lua_settop(L, 1);

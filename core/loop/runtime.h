@@ -96,6 +96,8 @@ typedef struct saros_runtime {
   /* Pushes the task whose step the entry is, and a traceback of it; two nils if it is done. False, and nothing
    * pushed, for any other entry. */
   bool (*push_step_task)(lua_State *L, const struct saros_entry *entry);
+  /* The traceback of L is on top of it: appends the frames of who runs L, a generator's body. */
+  void (*append_consumers)(lua_State *L, struct saros_runtime *rt);
   /* The launcher's script needs a loop: makes one and returns it. */
   saros_loop_t *(*adopt_script)(lua_State *L, struct saros_runtime *rt);
   /* In a thread whose work can be stopped, see thread/stop.h; else NULL. Tells whether it must stop: then every error

@@ -115,6 +115,11 @@ bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message
       if (task->withdraw) task->withdraw(task, task->on.owner);
     } else {
       task->must_cancel = true;
+      /* It waits, but not as the loop left it: the program has resumed or closed its coroutine, and nothing else
+       * would end it. */
+      if (task->wait == SAROS_WAIT_FUTURE && !task->stepping && lua_status(task->co) != LUA_YIELD) {
+        saros__task_schedule(L, loop, task);
+      }
     }
     break;
   }

@@ -79,6 +79,27 @@ static int change_context(lua_State *L) {
   return 1;
 }
 
+static saros_task_t *test_task(lua_State *L, int index) {
+  saros_future_t *future = saros__test_future(L, index);
+  return future && future->marker == SAROS_MARKER_TASK ? (saros_task_t *)future : NULL;
+}
+
+/* task_context(task): the context of a task; nil for one that is empty and was never seen. */
+static int task_context(lua_State *L) {
+  saros_task_t *task = test_task(L, 1);
+  if (!task || !task->has_context) return 0;
+  saros__future_extra(L, 1, &task->future, "context");
+  return 1;
+}
+
+/* share_context(task, context): a task that has not started will run in this very context. */
+static int share_context(lua_State *L) {
+  saros_task_t *task = test_task(L, 1);
+  lua_settop(L, 2);
+  if (task) store(L, 1, task);
+  return 0;
+}
+
 /* bind_context(fn): the function, or what calls it without results in a copy of the current context. */
 static int bind_context(lua_State *L) {
   saros__check_callable(L, 1);
@@ -91,6 +112,8 @@ static const luaL_Reg functions[] = {{"current_context", current_context},
                                      {"own_context", own_context},
                                      {"copy_context", copy_context},
                                      {"change_context", change_context},
+                                     {"task_context", task_context},
+                                     {"share_context", share_context},
                                      {"bind_context", bind_context},
                                      {NULL, NULL}};
 

@@ -11,8 +11,8 @@
 /* User values. */
 enum { UV_COROUTINE = 1, UV_TASK, UV_OUTER, UV_EXIT, UV_COUNT = UV_EXIT };
 
-/* In every function here that runs the body the generator is at index 1, also while the function is suspended
- * or has called the body: push_generator and the continuation rely on it. */
+/* In every function here that runs the body the generator is at index 1, also while the function is
+ * suspended or has called the body: push_generator and the continuation rely on it. */
 
 static saros_generator_t *check_generator(lua_State *L, int index) {
   saros_generator_t *g = saros__test_marker(L, index, MARKER_GENERATOR);
@@ -51,12 +51,11 @@ static void push_table(lua_State *L, saros_loop_t *loop) {
   saros__loop_store(L, loop, SAROS_LOOP_GENERATORS);
 }
 
-/* The body begins, on the running loop if there is one. */
-static void enlist(lua_State *L, saros_runtime_t *rt, saros_generator_t *g) {
-  saros_loop_t *loop = rt->running;
-  if (!loop) return;
+/* The body of the generator at `index` runs on a loop, maybe for the first time. */
+static void enlist(lua_State *L, saros_loop_t *loop, saros_generator_t *g, int index) {
+  if (loop_of(g)) return;
   push_table(L, loop);
-  lua_pushvalue(L, 1);
+  lua_pushvalue(L, index);
   lua_rawseti(L, -2, g->number);
   lua_pop(L, 1);
   g->loop = loop;
@@ -95,7 +94,8 @@ static size_t push_numbers(lua_State *L, lua_Integer **numbers) {
 
 /*** The generators that have begun on a loop, have not ended and do not run; private.
  * @function generators
- * @tparam EventLoop loop
+ * @local
+ * @tparam EventLoop loop the loop
  * @treturn {Generator,...} in order of creation
  */
 static int list_generators(lua_State *L) {
@@ -120,7 +120,8 @@ static int list_generators(lua_State *L) {
 
 /* ---- the body as part of a task ---- */
 
-/* The list of the bodies that are part of the code on L; NULL if that is no task's, nor the script's. */
+/* The list of the bodies that are part of the code on L; NULL if that is no task's, nor the
+ * script's. */
 static saros_generator_t **find_list(lua_State *L, saros_runtime_t *rt) {
   if (!lua_isyieldable(L)) return NULL;
   if (rt->current) return saros__task_runs_on(rt->current, L) ? &rt->current->generator : NULL;
@@ -157,8 +158,8 @@ static void enter(lua_State *L, saros_runtime_t *rt, saros_generator_t *g) {
   g->consumer = L;
 }
 
-/* It runs no more. A task that has ended meanwhile, as only a program that resumes its coroutine can see,
- * has forgotten its generators. Cannot raise. */
+/* It runs no more. A task that has ended meanwhile, as only a program that resumes its coroutine
+ * can see, has forgotten its generators. Cannot raise. */
 static void leave(lua_State *L, saros_runtime_t *rt, saros_generator_t *g) {
   if (g->task && g->task->generator == g) {
     lua_getiuservalue(L, 1, UV_TASK);
@@ -179,7 +180,12 @@ static void leave(lua_State *L, saros_runtime_t *rt, saros_generator_t *g) {
 
 void saros__generators_adopt(lua_State *L, saros_runtime_t *rt, saros_task_t *task) {
   int index = lua_gettop(L);
-  luaL_checkstack(L, 4, NULL);
+  luaL_checkstack(L, 8, NULL);
+  for (saros_generator_t *g = rt->script_generator; g; g = g->outer) {
+    push_generator(L, g);
+    enlist(L, task->future.loop, g, index + 1);
+    lua_pop(L, 1);
+  }
   task->generator = rt->script_generator;
   rt->script_generator = NULL;
   for (saros_generator_t *g = task->generator; g; g = g->outer) {
@@ -220,7 +226,8 @@ static int give_value(lua_State *L, saros_runtime_t *rt, saros_generator_t *g) {
   leave(L, rt, g);
   if (!g->closing) return 1;
   g->closing = false;
-  return saros__raise(L, rt, "RuntimeError", "the generator went on to yield while it was being closed");
+  return saros__raise(L, rt, "RuntimeError",
+                      "the generator went on to yield while it was being closed");
 }
 
 /* The body failed, with the error on top of its stack. */
@@ -280,41 +287,45 @@ static void check_idle(lua_State *L, saros_runtime_t *rt, const saros_generator_
   if (g->consumer) saros__raise(L, rt, "RuntimeError", "the generator is already executing");
 }
 
-/*** The next value: resumes the body until it yields one, which may suspend the calling task.
- * @function Generator:__call
- * @return the value; nil when the body has ended
- * @raise the body's error; RuntimeError if the body runs already
+/*** What `generator` makes: calling it gives the next value of the body, nil at the end. Mirrors
+ * Python's asynchronous generators.
+ * @type Generator
  */
+
+/* g(): the next value. Resumes the body until it yields one, which may suspend the calling task. */
 static int generator_next(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_generator_t *g = check_generator(L, 1);
-  check_idle(L, rt, g);
   lua_settop(L, 1);
+  /* What allocates comes first: it may run finalizers, which may use the generator. */
+  if (rt->running && g->co) enlist(L, rt->running, g, 1);
+  check_idle(L, rt, g);
   if (!g->co) return lua_pushnil(L), 1;
-  int nargs = 0;
-  if (!g->started) {
-    enlist(L, rt, g);
-    g->started = true;
-    nargs = g->nargs;
-  }
+  int nargs = g->started ? 0 : g->nargs;
+  g->started = true;
   enter(L, rt, g);
   return run(L, rt, g, nargs);
 }
 
-/*** Ends the generator: the body gets a CancelledError where it yielded, so its `<close>` scopes run, and may
- * suspend the calling task. A body that has not begun never does. Closing twice does nothing. Mirrors `aclose`
- * of Python's asynchronous generators. `local g <close> = saros.generator(...)` does it at the end of the scope.
+/*** Ends the generator: the body gets a CancelledError where it yielded, so its `<close>` scopes
+ * run, and may suspend the calling task. A body that has not begun never does. Closing twice does
+ * nothing. Mirrors `aclose` of Python's asynchronous generators. `local g <close> =
+ * saros.generator(...)` does it at the end of the scope.
  * @function Generator:close
  * @raise the error of a scope; RuntimeError if the body runs already, or yields again
  */
 static int generator_close(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_generator_t *g = check_generator(L, 1);
-  check_idle(L, rt, g);
   lua_settop(L, 1);
+  if (g->co && g->started) {
+    saros__push_error(L, rt, "CancelledError", "the generator was closed");
+  } else {
+    lua_pushnil(L);
+  }
+  check_idle(L, rt, g);
   if (!g->co) return 0;
   if (!g->started) return finish(L, g), 0;
-  saros__push_error(L, rt, "CancelledError", "the generator was closed");
   lua_setiuservalue(L, 1, UV_EXIT);
   g->closing = true;
   enter(L, rt, g);
@@ -346,7 +357,8 @@ static int yield_value(lua_State *L) {
     return saros__raise(L, rt, "ValueError", "a generator cannot yield nil, which is the end");
   }
   if (g->co != L) {
-    return saros__raise(L, rt, "RuntimeError", "yield can only be called by the body of its generator");
+    return saros__raise(L, rt, "RuntimeError",
+                        "yield can only be called by the body of its generator");
   }
   if (!lua_isyieldable(L)) return saros__refuse_yield(L, rt);
   g->yielded = true;
@@ -365,8 +377,8 @@ static int close_in_task(lua_State *L) {
   return 0;
 }
 
-/* Nobody can ask for a value any more. A body that is suspended elsewhere than between values is garbage with
- * its task. */
+/* Nobody can ask for a value any more. A body that is suspended elsewhere than between values is
+ * garbage with its task. */
 static int generator_gc(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_generator_t *g = check_generator(L, 1);
@@ -385,23 +397,29 @@ static int generator_gc(lua_State *L) {
 
 /* ---- looking inside ---- */
 
-void saros__push_task_traceback(lua_State *L, saros_task_t *task) {
+/* Appends the frames of a coroutine to the traceback on top of L. */
+static void append_frames(lua_State *L, lua_State *of) {
   static const char title[] = "stack traceback:";
-  int first = lua_gettop(L) + 1;
-  for (saros_generator_t *g = task->generator; g; g = g->outer) {
-    luaL_checkstack(L, 4, NULL);
-    saros__push_traceback(L, g->co, 0);
-    if (lua_gettop(L) > first) {
-      lua_pushstring(L, lua_tostring(L, -1) + strlen(title));
-      lua_replace(L, -2);
-      lua_concat(L, 2);
-    }
-  }
-  saros__push_traceback(L, task->co, 0);
-  if (lua_gettop(L) > first) {
-    lua_pushstring(L, lua_tostring(L, -1) + strlen(title));
-    lua_replace(L, -2);
-    lua_concat(L, 2);
+  luaL_checkstack(L, 4, NULL);
+  saros__push_traceback(L, of, 0);
+  lua_pushstring(L, lua_tostring(L, -1) + strlen(title));
+  lua_replace(L, -2);
+  lua_concat(L, 2);
+}
+
+void saros__push_task_traceback(lua_State *L, saros_task_t *task) {
+  saros_generator_t *g = task->generator;
+  saros__push_traceback(L, saros__task_innermost(task), 0);
+  for (; g; g = g->outer) append_frames(L, g->outer ? g->outer->co : task->co);
+}
+
+/* Appends the frames of those who asked for values to the traceback of L, on top, where L is a
+ * body's. */
+static void append_consumers(lua_State *L, saros_runtime_t *rt) {
+  lua_State *co = L;
+  for (saros_generator_t *g = rt->generator; g && g->co == co; g = g->caller) {
+    co = g->consumer;
+    append_frames(L, co);
   }
 }
 
@@ -421,8 +439,8 @@ static int generator_tostring(lua_State *L) {
 
 /* ---- making one ---- */
 
-/* Pushes the body's coroutine, ready to begin: see the task's body. The function and its arguments are at 1 and
- * above, up to the generator, which is on top. */
+/* Pushes the body's coroutine, ready to begin: see the task's body. The function and its arguments
+ * are at 1 and above, up to the generator, which is on top. */
 static lua_State *push_coroutine(lua_State *L, saros_runtime_t *rt) {
   int generator = lua_gettop(L);
   lua_State *co = lua_newthread(L);
@@ -440,15 +458,19 @@ static lua_State *push_coroutine(lua_State *L, saros_runtime_t *rt) {
   return co;
 }
 
-/*** Makes an iterator whose body may await: `for x in saros.generator(function(yield) ... yield(value) ... end)
- * do`. The body runs in the code that asks for a value, as part of its task. One that is left before its end is
- * closed when it is collected; `local g <close> = saros.generator(...)` closes it promptly. Mirrors Python's
+/*** @section end */
+
+/*** Makes an iterator whose body may await:
+ * `for x in saros.generator(function(yield) yield(1) end) do`. The body runs in the code that asks
+ * for a value, as part of its task. One that is left before its end is closed when it is collected,
+ * or with the loop; `local g <close> = saros.generator(fn)` closes it promptly. Mirrors Python's
  * asynchronous generators.
  * @function generator
- * @tparam function fn the body: called as `fn(yield, ...)` when the first value is asked for. `yield(value)`
- * gives one value, not nil
+ * @tparam function fn the body: called as `fn(yield, ...)` when the first value is asked for.
+ * `yield(value)` gives one value, which cannot be nil
  * @param[opt] ... further arguments of the body
- * @treturn Generator calling it gives the next value, or nil at the end
+ * @treturn Generator calling it gives the next value, or nil when the body has ended, and raises
+ * the body's error; a RuntimeError while the body runs already
  */
 static int new_generator(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
@@ -480,5 +502,6 @@ static const luaL_Reg functions[] = {
 void saros__generator_functions(lua_State *L, saros_runtime_t *rt) {
   saros__new_class(L, rt, "Generator", methods, metamethods);
   saros__store_slot(L, rt, SAROS_SLOT_GENERATOR);
+  rt->append_consumers = append_consumers;
   saros__set_functions(L, rt, functions);
 }

@@ -17,8 +17,8 @@
  * refers to the generator: a cycle.
  *
  * A generator that is abandoned between two values is closed by its finalizer:
- * by a task on the loop on which it began, or on the spot, without awaiting, if
- * that is closed. A loop knows its generators that have begun (a weak table on
+ * by a task on the loop on which it first ran, or on the spot, without awaiting, if
+ * that is closed. A loop knows its generators (a weak table on
  * its anchor), so that the runner can close them before the loop.
  *
  * Threads: the state's own.
@@ -30,19 +30,19 @@
 
 typedef struct saros_generator {
   saros_marker_t marker;
-  lua_State *co;       /* of the body; NULL once it has ended */
-  lua_State *consumer; /* in which it runs now; NULL between values */
-  saros_task_t *task;  /* whose code it is now, or NULL */
+  lua_State *co;                  /* of the body; NULL once it has ended */
+  lua_State *consumer;            /* in which it runs now; NULL between values */
+  saros_task_t *task;             /* whose code it is now, or NULL */
   struct saros_generator *outer;  /* the next one that is linked to the same task or script */
   struct saros_generator *caller; /* whose body was running when this one was resumed */
-  saros_loop_t *loop;  /* on which it began, or NULL */
+  saros_loop_t *loop;             /* on which it first ran, or NULL */
   uint32_t loop_id;
-  int nargs;           /* for the first resume */
-  lua_Integer number;  /* in order of creation */
+  int nargs;          /* for the first resume */
+  lua_Integer number; /* in order of creation */
   bool started;
-  bool in_script;      /* linked to the launcher's script, which has no loop yet */
-  bool yielded;        /* its coroutine yields a value, it does not await */
-  bool closing;        /* close() is raising in it */
+  bool in_script; /* linked to the launcher's script, which has no loop yet */
+  bool yielded;   /* its coroutine yields a value, it does not await */
+  bool closing;   /* close() is raising in it */
 } saros_generator_t;
 
 /* The coroutine on which the task's code is: its own, or that of a generator's body. */

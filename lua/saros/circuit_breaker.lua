@@ -14,8 +14,6 @@ local OPTIONS = {failures = "integer", reset_after = "number", on_change = "call
 local DEFAULT_FAILURES = 5
 local DEFAULT_RESET_AFTER = 60
 
-local methods = {}
-
 -- What a breaker keeps: `stored`, the state when it last changed ("open" becomes
 -- "half-open" by the clock alone); `failed`, failures in a row while closed; `retry_at` by
 -- the time of `clock`, the loop on which it opened; `trial`, the attempt that is admitted
@@ -28,7 +26,7 @@ local function remaining(self)
 end
 
 function CircuitBreaker:__index(name)
-  if name ~= "state" then return methods[name] end
+  if name ~= "state" then return CircuitBreaker[name] end
   if self.stored == "open" and remaining(self) <= 0 then return "half-open" end
   return self.stored
 end
@@ -95,9 +93,12 @@ local function succeed(attempt, ...)
   return ...
 end
 
---- A breaker. The field `state` is `"closed"`, `"open"` or `"half-open"`; it is right at
--- any time, and to be read only.
+--- What spares a service that fails, as `saros.CircuitBreaker` makes it.
 -- @type CircuitBreaker
+
+--- Whether calls are admitted: `"closed"`, all are; `"open"`, none; `"half-open"`, one at a
+-- time. Right at any time, and to be read only.
+-- @attribute string CircuitBreaker.state
 
 --- Call a function in the calling task, unless the circuit is open. Cancellations count
 -- neither as failures nor as successes; a trial call that is cancelled frees its place.
@@ -107,7 +108,7 @@ end
 -- @raise its own error; `CircuitOpenError` at once while the circuit is open, its field
 -- `retry_after` tells for how many seconds, and beside the trial call while it is
 -- half-open; `RuntimeError` outside a loop; `bad argument`
-function methods:call(fn, ...)
+function CircuitBreaker:call(fn, ...)
   check.callable(fn, 1, "call")
   core.need_loop()
   local state = self.state

@@ -21,16 +21,6 @@ local core = require "saros.core"
 
 local generator = {}
 
---- Make a generator.
--- @function generator
--- @tparam function fn the body, any callable: called as `fn(yield, ...)` when the first value is
--- asked for. `yield(value)` gives one value, which cannot be nil
--- @param ... further arguments of the body
--- @treturn Generator calling it gives the next value, or nil when the body has ended, and
--- raises the body's error. Its method `close` makes `yield` raise a `CancelledError` in the
--- body, so that its `<close>` scopes run, which may await; it raises what they raise.
--- `RuntimeError` from either while the body runs, and from `close` if the body yields again
--- @raise `bad argument`
 generator.generator = core.generator
 
 -- What the step of asyncio's loop.shutdown_asyncgens does.

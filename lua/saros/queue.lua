@@ -29,6 +29,8 @@ function Queue:init(maxsize)
   self.finished = Event()
   self.finished:set()
   self.is_shut_down = false
+  -- Found at once here, and not in the class or its parents: they are called for each item.
+  self._put, self._get = self._put, self._get
   self:_init()
 end
 
@@ -73,7 +75,7 @@ end
 local function take(self)
   local item = self:_get()
   self.size = self.size - 1
-  wake(self.putters)
+  if self.maxsize > 0 then wake(self.putters) end
   return item
 end
 
@@ -121,6 +123,14 @@ function Queue:put_nowait(item)
   add(self, item)
 end
 
+local function wait_for_item(self)
+  local ok, failure, woken = park(self.getters)
+  if ok then return end
+  -- The item that it was woken for is the next one's.
+  if woken and self.size > 0 then wake(self.getters) end
+  error(failure, 0)
+end
+
 --- Take an item out, waiting for one while the queue is empty.
 -- @treturn any the item
 -- @raise `QueueShutDown` once the queue is shut down and empty; `CancelledError`;
@@ -128,12 +138,7 @@ end
 function Queue:get()
   while self.size == 0 do
     if self.is_shut_down then error(errors.QueueShutDown()) end
-    local ok, failure, woken = park(self.getters)
-    if not ok then
-      -- The item that it was woken for is the next one's.
-      if woken and self.size > 0 then wake(self.getters) end
-      error(failure, 0)
-    end
+    wait_for_item(self)
   end
   return take(self)
 end
@@ -147,6 +152,19 @@ function Queue:get_nowait()
     error(errors.QueueEmpty())
   end
   return take(self)
+end
+
+--- Iterate over the items, waiting for each, until the queue is shut down and empty:
+-- `for item in queue:items() do`. An item that is nil ends the loop as well. Not in asyncio.
+-- @treturn fun():any an iterator, whose steps raise what `get` raises but `QueueShutDown`
+function Queue:items()
+  return function()
+    while self.size == 0 do
+      if self.is_shut_down then return nil end
+      wait_for_item(self)
+    end
+    return take(self)
+  end
 end
 
 --- Say that the work on an item is done, once for each item taken out.

@@ -16,10 +16,7 @@ local errors = core.errors
 
 --- A token bucket. It is full at first, `rate` tokens that may be taken in one burst, and
 -- gains `rate` tokens in every `per` seconds, evenly. Who waits gets them in order of
--- arrival. The fields `rate` and `per` tell the limits.
---
--- `saros.RateLimiter(rate, per)` makes one; `rate` is at least 1, `per` is in seconds and
--- 1 by default.
+-- arrival.
 -- @type RateLimiter
 local RateLimiter = Class.new("RateLimiter")
 
@@ -30,6 +27,17 @@ local function check_finite(value, n, what, least)
   error(errors.ValueError(("%s must be finite and %s, got %s"):format(what, bound, value)))
 end
 
+--- How many tokens come in a period, and fit into the bucket.
+-- @attribute number RateLimiter.rate
+
+--- The period in seconds.
+-- @attribute number RateLimiter.per
+
+--- Make a limiter.
+-- @tparam number rate how many tokens in a period, at least 1
+-- @tparam[opt=1] number per the period in seconds
+-- @raise `bad argument`; `ValueError` for a rate below 1, a period that is not positive, and
+-- for what is infinite or NaN
 function RateLimiter:init(rate, per)
   self.rate = check_finite(rate, 1, "the rate", 1)
   self.per = per == nil and 1 or check_finite(per, 2, "the period", 0)

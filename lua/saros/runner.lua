@@ -29,6 +29,7 @@ end
 local function ensure_loop(self)
   if self.closed then error(RuntimeError("the runner is closed")) end
   if self.loop then return self.loop end
+  self.context = core.current_context() and core.copy_context()
   if self.loop_factory then
     self.loop = self.loop_factory()
   else
@@ -84,8 +85,17 @@ local function convert_error(runner, task, failure)
   return failure
 end
 
+-- The main tasks share a context, which is nil as long as it is empty.
+local function share_context(runner, task)
+  local context = runner.context
+  -- That the program's own is not is nothing to them.
+  if context == nil and core.current_context() then context = setmetatable({}, core.Context) end
+  if context then core.share_context(task, context) end
+end
+
 local function finish(runner, loop, task, ok, ...)
   core.set_interrupt_handler(loop, nil)
+  runner.context = core.task_context(task)
   if ok then return ... end
   -- An interrupt leaves the loop before anybody has looked at the task that it ended.
   if task:done() and not task:cancelled() then task:exception() end
@@ -96,7 +106,8 @@ end
 -- Mirrors `asyncio.Runner`.
 -- @type Runner
 
---- Run a function as a task until it is done; may be called again and again.
+--- Run a function as a task until it is done; may be called again and again. What one of them sets of
+-- context variables, the next one sees: they share a copy of the context in which the loop was made.
 -- @tparam function fn any callable
 -- @param ... its arguments
 -- @treturn any ... all its results
@@ -108,6 +119,7 @@ function Runner:run(fn, ...)
   refuse_nested("Runner:run")
   local loop = ensure_loop(self)
   local task = loop:create_task(fn, ...)
+  share_context(self, task)
   self.interrupts = 0
   core.set_interrupt_handler(loop, function()
     self.interrupts = self.interrupts + 1

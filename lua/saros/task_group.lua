@@ -29,6 +29,7 @@ function TaskGroup:init()
   if self.parent == nil then error(RuntimeError("a TaskGroup can only be used inside a task")) end
   self.parent_cancelling = self.parent:cancelling()
   self.errors = {}
+  self.exiting, self.aborting, self.parent_cancel_requested = false, false, false
   self.completed = core.WaitQueue("TaskGroup")
   self.children = group.new(function(task, last) self:_on_done(task, last) end)
 end
@@ -44,7 +45,9 @@ local function abort(self)
 end
 
 local function note_failure(self, task, failure)
-  self.errors[#self.errors + 1] = core.wrap_error(failure)
+  local noted = core.wrap_error(failure)
+  if noted ~= failure then noted.traceback = task:traceback() end -- a string cannot carry it
+  self.errors[#self.errors + 1] = noted
   if self.base_error == nil and is_base_error(failure) then self.base_error = failure end
   if self.parent:done() then
     self.parent:get_loop():call_exception_handler {
@@ -71,7 +74,7 @@ end
 -- @treturn Task
 -- @raise `RuntimeError` once the group is shutting down or was left; `bad argument`
 function TaskGroup:create_task(fn, ...)
-  check.callable(fn, 1, "create_task")
+  if type(fn) ~= "function" then check.callable(fn, 1, "create_task") end
   if self.exiting and group.count(self.children) == 0 then
     error(RuntimeError("the TaskGroup is finished"))
   end
@@ -131,6 +134,16 @@ function TaskGroup:__close(failure)
   if cancellation and #list == 0 then error(cancellation, 0) end
   if failure ~= nil and not is_cancellation then list[#list + 1] = core.wrap_error(failure) end
   if #list > 0 then error(make_group(list), 0) end
+end
+
+-- A group that was made without `<close>` and never left: its errors would be lost.
+function TaskGroup:__gc()
+  local loop = not self.exiting and self.errors and self.errors[1] and self.parent:get_loop()
+  if not loop then return end
+  loop:call_exception_handler {
+    message = "A TaskGroup was never left, but has failed: it belongs in a <close> variable",
+    exception = make_group(self.errors),
+  }
 end
 
 return {TaskGroup = TaskGroup}

@@ -35,6 +35,12 @@ function instances.Handle() return saros.get_running_loop():call_soon(nothing) e
 
 function instances.TimerHandle() return saros.get_running_loop():call_later(0, nothing) end
 
+function instances.CircuitBreaker() return saros.CircuitBreaker() end
+
+function instances.RateLimiter() return saros.RateLimiter(1) end
+
+function instances.Generator() return saros.generator(nothing) end
+
 function instances.StreamReader()
   local reader, writer = connect()
   writer:close()

@@ -59,6 +59,7 @@ end
 
 --- Where two traces part, in words; nil when they are the same.
 function twin_runner.difference(expected, actual)
+  if expected == actual then return nil end
   expected, actual = lines_of(expected), lines_of(actual)
   for at = 1, math.max(#expected, #actual) do
     if expected[at] ~= actual[at] then
@@ -68,16 +69,16 @@ function twin_runner.difference(expected, actual)
 end
 
 --- Splits text at the lines that `pattern` matches: a table of what follows each, by its capture.
+-- Long traces are cut rather than gone through line by line, which takes minutes where each string
+-- that is made costs a collection.
 function twin_runner.split(text, pattern)
-  local parts, name = {}, nil
-  for line in text:gmatch("[^\n]*\n?") do
-    local found = line:match(pattern)
-    if found then
-      name = found
-      parts[name] = ""
-    elseif name then
-      parts[name] = parts[name] .. line
-    end
+  text = "\n" .. text
+  local parts, name, start = {}, nil, nil
+  local position = 1
+  while position do
+    local first, last, found = text:find("\n" .. pattern .. "\n", position)
+    if name then parts[name] = text:sub(start, first or -1) end
+    name, start, position = found, last and last + 1, last
   end
   return parts
 end

@@ -59,6 +59,8 @@ local function main(loop)
   local done, failed, cancelled = loop:create_future(), loop:create_future(), loop:create_future()
   done:set_result("done")
   failed:set_exception(saros.ValueError("failed"))
+  -- The wait looks at it or not, depending on the order of a set.
+  trace(failed:exception())
   cancelled:cancel()
   for _, when in ipairs(WHEN) do
     waits("all done", { failed, done, cancelled }, when)

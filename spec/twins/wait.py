@@ -48,6 +48,8 @@ async def main(loop):
     done, failed, cancelled = (loop.create_future() for _ in range(3))
     done.set_result("done")
     failed.set_exception(ValueError("failed"))
+    # The wait looks at it or not, depending on the order of a set.
+    trace(failed.exception())
     cancelled.cancel()
     for when in WHEN:
         await waits("all done", [failed, done, cancelled], when)

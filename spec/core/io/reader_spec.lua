@@ -437,4 +437,19 @@ describe("core.io.reader", function()
     end)
     loop:close()
   end)
+
+  it("gives one nil at the end, where it gave nothing at all", function()
+    network.quietly(function()
+      local client, peer, server = network.streams()
+      local _ <close> = server
+      peer.writer:write_eof()
+      for _, call in ipairs {
+        {"read", 5}, {"read", "l"}, {"read", "L"}, {"readline"}, {"readexactly", 2}, {"readuntil", "x"}, {"read", 0},
+        {"exception"},
+      } do
+        local reader = client.reader
+        assert.same({n = 1}, table.pack(reader[call[1]](reader, call[2])), call[1])
+      end
+    end)
+  end)
 end)

@@ -218,8 +218,9 @@ describe("core.task.wait_queue", function()
     end)
   end)
 
-  it("keeps its order when those in the middle leave and others come, whatever it knows of them #many", function()
-    -- The queue against a list, in a game whose moves are the same in every run.
+  it("is what asyncio's queue of futures is, whatever comes in one iteration #many", function()
+    -- Workers that wait again and again, against a list of entries, in a game whose moves are the same in
+    -- every run. `turns` are the workers that go on in the next iteration, in order.
     local loop, state = new_loop(), 4711
     local function random(n)
       state = (state * 1103515245 + 12345) % 2147483648
@@ -227,36 +228,101 @@ describe("core.task.wait_queue", function()
     end
     local trace, expected = {}, {}
     loop:run_until_complete(function()
-      local queue, model, created = core.WaitQueue("Gate"), {}, 0
-      local function come()
-        created = created + 1
-        local number = created
-        local task = loop:create_task(function()
-          local ok = park(queue)
-          trace[#trace + 1] = ok and number or -number
+      local queue, entries, turns, workers = core.WaitQueue("Gate"), {}, {}, {}
+
+      local function add_worker()
+        local number = #workers + 1
+        local entry = {number = number, state = "new"}
+        workers[number] = loop:create_task(function()
+          while true do
+            local ok, _, woken = park(queue)
+            trace[#trace + 1] = ("%d %s %s"):format(number, ok, woken)
+          end
         end)
-        model[#model + 1] = {task = task, number = number}
+        turns[#turns + 1] = entry
       end
-      for _ = 1, 1500 do
-        local move = random(10)
-        if move <= 5 then
-          come()
-        elseif move <= 8 and #model > 0 then
-          local gone = table.remove(model, random(#model))
-          gone.task:cancel()
-          expected[#expected + 1] = -gone.number
-        else
-          for _ = 1, wake(queue, random(3) - 1) do expected[#expected + 1] = table.remove(model, 1).number end
+
+      local function wake_some(n)
+        for _, entry in ipairs(entries) do
+          if n == 0 then break end
+          if entry.state == "waits" then
+            entry.state = "woken"
+            turns[#turns + 1] = entry
+            n = n - 1
+          end
         end
-        pass(1)
-        assert.equal(#model > 0, is_used(queue))
       end
-      wake(queue, math.huge)
-      for _, left in ipairs(model) do expected[#expected + 1] = left.number end
-      pass(1)
+
+      local function cancel(entry)
+        workers[entry.number]:cancel()
+        if entry.state == "waits" then
+          entry.state = "cancelled"
+          turns[#turns + 1] = entry
+        elseif entry.state == "woken" then
+          entry.state = "woken and cancelled"
+        end
+      end
+
+      local results = {woken = "true nil", cancelled = "false false", ["woken and cancelled"] = "false true"}
+      local function take_turns()
+        for _, entry in ipairs(turns) do
+          if entry.state ~= "new" then
+            expected[#expected + 1] = ("%d %s"):format(entry.number, results[entry.state])
+            for i, other in ipairs(entries) do
+              if other == entry then table.remove(entries, i) break end
+            end
+          end
+          entries[#entries + 1] = {number = entry.number, state = "waits"}
+        end
+        turns = {}
+        pass(1)
+      end
+
+      for round = 1, 400 do
+        for _ = 1, random(6) do
+          local move = random(10)
+          if move <= 2 and #workers < 40 then
+            add_worker()
+          elseif move <= 9 and #entries > 0 then
+            cancel(entries[random(#entries)])
+          else
+            local n = random(4) - 1
+            wake(queue, n)
+            wake_some(n)
+          end
+        end
+        take_turns()
+        if round % 50 == 0 then -- all at once, while the last ones come
+          if #workers < 45 then add_worker() end
+          wake(queue, math.huge)
+          wake_some(math.huge)
+          take_turns()
+        end
+        assert.same(expected, trace)
+      end
     end)
     loop:close()
-    assert.same(expected, trace)
+  end)
+
+  it("knows who waits still after it was closed up in the iteration in which others were woken", function()
+    for _, woken in ipairs {3, 4} do
+      with_waiters(8, function(queue, trace, tasks, loop)
+        for i = 3, 6 do tasks[i]:cancel() end
+        pass(1) -- four have left from the middle; the ring is full
+        for i = 9, 12 do
+          tasks[i] = loop:create_task(function()
+            park(queue)
+            trace[#trace + 1] = i
+          end)
+        end
+        assert.equal(woken, wake(queue, woken))
+        pass(1) -- those who come do so before the others go on
+        assert.same({-3, -4, -5, -6, 1, 2, 7, woken == 4 and 8 or nil}, trace)
+        assert.equal(8 - woken, wake(queue, math.huge))
+        pass(1)
+        assert.equal(12, #trace)
+      end)
+    end
   end)
 
   it("is left by a task in the middle, before those ahead of it go on", function()
