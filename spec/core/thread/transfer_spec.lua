@@ -394,10 +394,10 @@ describe("core.thread.transfer", function()
     local function chunk(text) return assert(load(text)) end
 
     it("the library's error kinds are the same ones", with_worker(function()
-      local here, there = saros.ValueError("here"), nil
+      local here = saros.ValueError("here")
       local seen = call(function(failure) return saros.is_error(failure, saros.ValueError), tostring(failure) end, here)
       assert.is_true(seen)
-      there = call(function() return saros.TimeoutError {message = "there", after = 5} end)
+      local there = call(function() return saros.TimeoutError {message = "there", after = 5} end)
       assert.is_true(saros.is_error(there, saros.TimeoutError))
       assert.equal(5, there.after)
       assert.equal(saros.OSError, call(function() return saros.OSError end))
@@ -410,7 +410,8 @@ describe("core.thread.transfer", function()
       Derived.__tostring = function(self) return "<" .. self.message .. ">" end
       Derived.limit = {5}
       local known, described, text, limit = call(function(failure)
-        return saros.is_error(failure, Derived) and saros.is_error(failure, Base) and not saros.is_error(failure, saros.OSError),
+        local is_kind = saros.is_error(failure, Derived) and saros.is_error(failure, Base)
+        return is_kind and not saros.is_error(failure, saros.OSError),
           failure:describe(), tostring(failure), failure.limit[1]
       end, Derived("there"))
       assert.same({true, "Derived of there", "<there>", 5}, {known, described, text, limit})
