@@ -142,7 +142,7 @@ static int callable_tostring(lua_State *L) {
 
 /* ---- proxies ---- */
 
-/*** What a loop is in other threads than its own.
+/*** A loop of another thread: what a loop arrives as when it travels.
  * @type LoopProxy
  */
 
@@ -150,7 +150,7 @@ static int callable_tostring(lua_State *L) {
  * `asyncio.loop.call_soon_threadsafe`.
  * @function LoopProxy:call_soon_threadsafe
  * @tparam function fn what to call there
- * @tparam any ... its arguments
+ * @param[opt] ... its arguments
  * @raise TransferError; RuntimeError if the loop is closed
  */
 static int proxy_call(lua_State *L) {

@@ -231,6 +231,11 @@ int saros__executor_shutdown(lua_State *L, saros_runtime_t *rt, int index, bool 
 
 /* ---- methods ---- */
 
+/*** Threads that run functions, each with a Lua state of its own. `saros.ThreadPoolExecutor` makes one. Mirrors
+ * `concurrent.futures.ThreadPoolExecutor`.
+ * @type ThreadPoolExecutor
+ */
+
 /*** Runs a function in a worker, with copies of its upvalues and arguments. What cannot be transferred makes the
  * future fail. Cancelling the future takes a job back that waits, and stops the Lua code of one that runs.
  * Mirrors `concurrent.futures.Executor.submit`.
@@ -325,9 +330,8 @@ static int executor_tostring(lua_State *L) {
 
 /* ---- making one ---- */
 
-/* Pushes an executor; the options are taken over, whatever happens. */
-static void push_executor(lua_State *L, saros_runtime_t *rt, saros_executor_t *executor,
-                          saros_workers_options_t *options) {
+/* Gives an empty executor its pool; the options are taken over, whatever happens. */
+static void give_workers(lua_State *L, saros_executor_t *executor, saros_workers_options_t *options) {
   saros__paths_read(L, &options->paths);
   executor->workers = saros__workers_new(options);
   if (!executor->workers) {
@@ -335,7 +339,6 @@ static void push_executor(lua_State *L, saros_runtime_t *rt, saros_executor_t *e
     saros__message_free(options->initializer);
     luaL_error(L, "not enough memory");
   }
-  (void)rt;
 }
 
 /* Pushes an executor without workers. */
@@ -356,7 +359,7 @@ static unsigned default_workers(void) {
 
 void saros__executor_push_default(lua_State *L, saros_runtime_t *rt) {
   saros_executor_t *executor = push_empty(L, rt);
-  push_executor(L, rt, executor, &(saros_workers_options_t){.max = default_workers(), .name = "saros"});
+  give_workers(L, executor, &(saros_workers_options_t){.max = default_workers(), .name = "saros"});
 }
 
 /* Arguments: how many workers or nil, the threads' name, an initializer or nil, its arguments. They were checked. */
@@ -369,7 +372,7 @@ static int thread_pool(lua_State *L) {
   if (!lua_isnoneornil(L, 4)) {
     options.initializer = saros__pack(L, rt, 4, lua_gettop(L) - 3, SAROS_PACK_CALL);
   }
-  push_executor(L, rt, executor, &options);
+  give_workers(L, executor, &options);
   lua_settop(L, 1);
   return 1;
 }

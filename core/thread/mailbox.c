@@ -56,7 +56,7 @@ saros_mailbox_t *saros__mailbox_check(lua_State *L, int index) {
 
 /* Takes what has arrived, the oldest first, and leaves an empty list or the mark in its place. */
 static saros_parcel_t *take_all(saros_mailbox_t *mailbox, saros_parcel_t *rest) {
-  saros_parcel_t *newest = atomic_exchange_explicit(&mailbox->arrived, rest, memory_order_acq_rel);
+  saros_parcel_t *newest = atomic_exchange(&mailbox->arrived, rest);
   saros_parcel_t *oldest = NULL;
   while (newest) {
     saros_parcel_t *next = newest->next;
@@ -198,8 +198,7 @@ static void rouse(saros_mailbox_t *mailbox) {
  * notices the other. Only the first parcel of a list needs to look. */
 void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel) {
   saros__cpu_note(&mailbox->sender);
-  /* Whoever finds the mark sees all that the loop did before it closed. */
-  saros_parcel_t *newest = atomic_load_explicit(&mailbox->arrived, memory_order_acquire);
+  saros_parcel_t *newest = atomic_load(&mailbox->arrived); /* whoever sees the mark sees what the loop did before */
   do {
     parcel->next = newest;
   } while (newest != closed_mark(mailbox) && !atomic_compare_exchange_weak(&mailbox->arrived, &newest, parcel));

@@ -1,6 +1,5 @@
 --- The `map` of executors: an iterator over results in the order of the list.
 -- @module saros.executor_map
--- @local
 
 local core = require "saros.core"
 local check = require "saros.check"

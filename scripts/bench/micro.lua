@@ -1,10 +1,10 @@
 -- micro.lua SECTION: the measurements on Saros, through its public API alone.
 --
 -- Sections: tasks sleep0 call_soon call_later timers lateness task_memory lock queue
--- task_group.
+-- task_group executor executor_burst executor_scaling executor_string.
 -- Prints `metric value` lines, each the median of its passes. Times are the
 -- process's processor time, in the unit that the metric's name ends with;
--- lateness is by the loop's own clock.
+-- lateness is by the loop's own clock, and so is what executors take.
 
 local saros = require "saros"
 
@@ -198,6 +198,68 @@ function sections.task_group()
       end
     end
     return (os.clock() - begin) * 1e3
+  end)
+end
+
+function sections.executor()
+  local n = 10000
+  local to_thread, now = saros.to_thread, saros.monotonic
+  report("executor_us", 7, function()
+    local begin = now()
+    for _ = 1, n do
+      to_thread(nothing)
+    end
+    return (now() - begin) / n * 1e6
+  end)
+end
+
+function sections.executor_burst()
+  local n, now = 20000, saros.monotonic
+  local executor <close> = saros.ThreadPoolExecutor({max_workers = 4}) -- as many as libuv has
+  report("executor_job_us", 9, function()
+    local begin, list = now(), {}
+    for i = 1, n do
+      list[i] = executor:submit(nothing)
+    end
+    for i = 1, n do
+      list[i]:await()
+    end
+    return (now() - begin) / n * 1e6
+  end)
+end
+
+-- How many times as much two workers do as one.
+function sections.executor_scaling()
+  local executor <close> = saros.ThreadPoolExecutor({max_workers = 2})
+  local function work()
+    local sum = 0
+    for i = 1, 10000000 do
+      sum = sum + i % 7
+    end
+    return sum
+  end
+  report("executor_scaling", 5, function()
+    local begin = saros.monotonic()
+    executor:submit(work):await()
+    local middle = saros.monotonic()
+    saros.gather(executor:submit(work), executor:submit(work)):await()
+    return 2 * (middle - begin) / (saros.monotonic() - middle)
+  end)
+end
+
+-- How long 10 MB take to a worker and back, in times of copying them once.
+function sections.executor_string()
+  local executor <close> = saros.ThreadPoolExecutor({max_workers = 1})
+  local text = ("x"):rep(10000000)
+  local function same(...)
+    return ...
+  end
+  report("executor_string_copies", 21, function()
+    local begin = saros.monotonic()
+    local copy = text .. "y"
+    local copied = saros.monotonic()
+    assert(#executor:submit(same, text):await() == #copy - 1)
+    return (saros.monotonic() - copied) / (copied - begin)
   end)
 end
 

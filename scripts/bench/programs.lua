@@ -61,15 +61,16 @@ local asyncio_echo = ("%s %s "):format(quote(python), quote(here .. "peers/echo_
 
 local micro = {
   {"Saros", in_saros("micro.lua"),
-    "tasks sleep0 call_soon call_later timers lateness task_memory lock queue task_group"},
-  {"raw libuv", in_c("uv_micro"), "timers call_later"},
+    "tasks sleep0 call_soon call_later timers lateness task_memory lock queue task_group "
+    .. "executor executor_burst executor_scaling executor_string"},
+  {"raw libuv", in_c("uv_micro"), "timers call_later executor executor_burst"},
   {"bare Lua", in_lua("peers/bare_coroutines.lua"), "tasks task_memory"},
   {"uvloop", asyncio_micro .. "uvloop ",
-    "tasks sleep0 call_soon call_later timers lateness lock queue task_group"},
+    "tasks sleep0 call_soon call_later timers lateness lock queue task_group executor executor_burst"},
   {"asyncio", asyncio_micro .. "asyncio ",
-    "tasks sleep0 call_soon call_later timers lateness lock queue task_group"},
+    "tasks sleep0 call_soon call_later timers lateness lock queue task_group executor executor_burst"},
   {"node", "node " .. quote(here .. "peers/node_micro.js") .. " ", "tasks sleep0 call_soon timers"},
-  {"luv", in_lua("peers/luv_micro.lua"), "timers call_later"},
+  {"luv", in_lua("peers/luv_micro.lua"), "timers call_later executor executor_burst"},
   {"cqueues", in_lua("peers/cqueues_micro.lua"), "tasks sleep0 lateness"},
 }
 

@@ -71,6 +71,30 @@ return {
     lines = {{metric = "task_group_ms", unit = "ms", of = "uvloop", at_most = 1 / 8}},
   },
   {
+    name = "executor",
+    title = "executor, there and back",
+    group = "executor",
+    lines = {{metric = "executor_us", unit = "us", of = "raw libuv", at_most = 0.4}},
+  },
+  {
+    name = "executor_burst",
+    title = "executor, 20,000 jobs at once, each",
+    group = "executor_burst",
+    lines = {{metric = "executor_job_us", unit = "us", of = "luv", at_most = 1 / 3}},
+  },
+  {
+    name = "executor_scaling",
+    title = "executor, how many times one worker two of them are",
+    group = "executor_scaling",
+    lines = {{metric = "executor_scaling", unit = "", at_least = 1.8}},
+  },
+  {
+    name = "executor_string",
+    title = "executor, 10 MB there and back, in copies",
+    group = "executor_string",
+    lines = {{metric = "executor_string_copies", unit = "", at_most = 3}},
+  },
+  {
     name = "lateness",
     title = "`sleep(0.0005)`, how late (median)",
     group = "lateness",

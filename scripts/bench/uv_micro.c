@@ -1,9 +1,10 @@
-/* uv_micro: the floor for timers, libuv with nothing on top.
+/* uv_micro: the floor for timers and jobs, libuv with nothing on top.
  *
- *   uv_micro timers | call_later
+ *   uv_micro timers | call_later | executor | executor_burst
  *
  * Prints `metric value` lines, each the median of its passes. The timers are
  * static: a C program need not allocate them, so this is a floor in earnest.
+ * What jobs take is by the clock, for it is not this thread alone that works.
  * Build: cc -O2 -o uv_micro uv_micro.c -luv
  */
 #include <stdint.h>
@@ -76,6 +77,47 @@ static void set_and_cancel(uv_loop_t *loop) {
   report("timer_cancel_ns", cancels);
 }
 
+enum { ROUND_TRIPS = 10000, BURST = 20000 };
+
+static uv_work_t jobs[BURST];
+static int left;
+
+static void do_nothing(uv_work_t *job) { (void)job; }
+
+static void on_returned(uv_work_t *job, int status) {
+  (void)status;
+  if (--left > 0) uv_queue_work(job->loop, job, do_nothing, on_returned);
+}
+
+static void on_done(uv_work_t *job, int status) {
+  (void)job;
+  (void)status;
+}
+
+/* One after the other. */
+static void there_and_back(uv_loop_t *loop) {
+  double passes[PASSES];
+  for (int pass = 0; pass < PASSES; pass++) {
+    uint64_t begin = uv_hrtime();
+    left = ROUND_TRIPS;
+    uv_queue_work(loop, &jobs[0], do_nothing, on_returned);
+    uv_run(loop, UV_RUN_DEFAULT);
+    passes[pass] = (double)(uv_hrtime() - begin) / ROUND_TRIPS / 1e3;
+  }
+  report("executor_us", passes);
+}
+
+static void all_at_once(uv_loop_t *loop) {
+  double passes[PASSES];
+  for (int pass = 0; pass < PASSES; pass++) {
+    uint64_t begin = uv_hrtime();
+    for (int i = 0; i < BURST; i++) uv_queue_work(loop, &jobs[i], do_nothing, on_done);
+    uv_run(loop, UV_RUN_DEFAULT);
+    passes[pass] = (double)(uv_hrtime() - begin) / BURST / 1e3;
+  }
+  report("executor_job_us", passes);
+}
+
 int main(int argc, char **argv) {
   uv_loop_t *loop = uv_default_loop();
   const char *section = argc > 1 ? argv[1] : "";
@@ -83,8 +125,12 @@ int main(int argc, char **argv) {
     set_and_fire(loop);
   } else if (strcmp(section, "call_later") == 0) {
     set_and_cancel(loop);
+  } else if (strcmp(section, "executor") == 0) {
+    there_and_back(loop);
+  } else if (strcmp(section, "executor_burst") == 0) {
+    all_at_once(loop);
   } else {
-    fprintf(stderr, "usage: %s timers | call_later\n", argv[0]);
+    fprintf(stderr, "usage: %s timers | call_later | executor | executor_burst\n", argv[0]);
     return 2;
   }
   return 0;

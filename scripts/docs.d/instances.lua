@@ -93,19 +93,27 @@ function instances.Thread() return saros.Thread {target = print, name = "a threa
 
 function instances.ThreadsafeTask() return saros.run_coroutine_threadsafe(saros.get_running_loop(), nothing) end
 
--- A loop that is gone is a proxy at home, too.
-function instances.LoopProxy()
-  local channel, loop = saros.Channel(1), saros.new_event_loop()
-  channel:send(loop)
-  loop:close()
-  return channel:recv()
-end
-
 function instances.RemoteObject()
   local object <close> = saros.remote(function() return {} end)
   return object
 end
 
 function instances.Barrier() return saros.Barrier(1) end
+
+function instances.ThreadPoolExecutor() return saros.ThreadPoolExecutor() end
+
+function instances.MapIterator()
+  local executor <close> = saros.ThreadPoolExecutor()
+  return executor:map(math.abs, {-1})
+end
+
+-- A loop of this state is itself here, while it is open.
+function instances.LoopProxy()
+  local executor <close> = saros.ThreadPoolExecutor({max_workers = 1})
+  local loop = saros.new_event_loop()
+  executor:submit(function(proxy) _G.proxy = proxy end, loop):await()
+  loop:close()
+  return executor:submit(function() return _G.proxy end):await()
+end
 
 return instances

@@ -2,7 +2,7 @@
 
 Prints `metric value` lines, each the median of its passes. Times are the
 process's processor time, in the unit that the metric's name ends with;
-lateness is by the loop's own clock.
+lateness is by the loop's own clock, and so is what executors take.
 """
 import asyncio
 import statistics
@@ -157,7 +157,34 @@ async def task_group():
     report("task_group_ms", passes)
 
 
-sections = {f.__name__: f for f in (tasks, sleep0, call_soon, call_later, timers, lateness, lock, queue, task_group)}
+def nothing():
+    pass
+
+
+async def executor():
+    n, passes = 5_000, []
+    loop = asyncio.get_running_loop()
+    for _ in range(PASSES):
+        begin = time.perf_counter()
+        for _ in range(n):
+            await loop.run_in_executor(None, nothing)
+        passes.append((time.perf_counter() - begin) / n * 1e6)
+    report("executor_us", passes)
+
+
+async def executor_burst():
+    n, passes = 20_000, []
+    loop = asyncio.get_running_loop()
+    for _ in range(3):
+        begin = time.perf_counter()
+        for future in [loop.run_in_executor(None, nothing) for _ in range(n)]:
+            await future
+        passes.append((time.perf_counter() - begin) / n * 1e6)
+    report("executor_job_us", passes)
+
+
+sections = {f.__name__: f for f in (tasks, sleep0, call_soon, call_later, timers, lateness, lock, queue, task_group,
+                                    executor, executor_burst)}
 if sys.argv[1] == "uvloop":
     import uvloop
     uvloop.install()

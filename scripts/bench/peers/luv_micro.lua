@@ -1,5 +1,5 @@
 -- luv_micro.lua SECTION: the measurements that luv can do, in callbacks.
--- Prints `metric value` lines; times are processor time.
+-- Prints `metric value` lines; times are processor time, or by the clock for what threads do.
 
 local uv = require "luv"
 
@@ -50,6 +50,41 @@ function sections.call_later()
   end
   print("timer_insert_ns", median(inserts))
   print("timer_cancel_ns", median(cancels))
+end
+
+-- A round trip after the other.
+function sections.executor()
+  local n, times = 10000, {}
+  for pass = 1, PASSES do
+    local left, work = n, nil
+    work = uv.new_work(function() end, function()
+      left = left - 1
+      if left > 0 then
+        work:queue()
+      end
+    end)
+    local begin = uv.hrtime()
+    work:queue()
+    uv.run()
+    times[pass] = (uv.hrtime() - begin) / n / 1e3
+  end
+  print("executor_us", median(times))
+end
+
+function sections.executor_burst()
+  local n, times = 20000, {}
+  for pass = 1, PASSES do
+    local left = n
+    local work = uv.new_work(function() end, function() left = left - 1 end)
+    local begin = uv.hrtime()
+    for _ = 1, n do
+      work:queue()
+    end
+    uv.run()
+    assert(left == 0)
+    times[pass] = (uv.hrtime() - begin) / n / 1e3
+  end
+  print("executor_job_us", median(times))
 end
 
 sections[arg[1]]()
