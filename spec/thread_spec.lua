@@ -277,6 +277,45 @@ describe("thread #threads", function()
     end)
   end)
 
+  describe("Ctrl-C", function()
+    local PROGRAM = [[
+      io.stdout:setvbuf("no")
+      local thread = saros.Thread {target = saros.blocking_sleep, args = {1000}}:start()
+      print("waiting")
+      thread:join(%s)
+      print("never")
+    ]]
+
+    local function interrupt(timeout, ...)
+      local name = os.tmpname()
+      local file = assert(io.open(name, "w"))
+      file:write('local saros = require "saros" ', PROGRAM:format(timeout))
+      file:close()
+      local words = {...}
+      words[#words + 1] = name
+      local running <close> = process.start(table.unpack(words))
+      running:expect("waiting\n")
+      require("system").sleep(0.05)
+      running:signal("SIGINT")
+      local outcome = running:wait(LIMIT)
+      os.remove(name)
+      return outcome, running:output(), running:errors()
+    end
+
+    for _, timeout in ipairs {"nil", "900"} do
+      it("ends a join that blocks a thread, limit: " .. timeout, function()
+        local outcome, output, errors = interrupt(timeout, LUA)
+        assert.same({"exit 1", "waiting\n"}, {outcome, output})
+        assert.matches("interrupted!", errors)
+      end)
+    end
+
+    it("ends a join that suspends a script", function()
+      local outcome, output = interrupt("nil", LUA, "scripts/saros")
+      assert.same({"exit 130", "waiting\n"}, {outcome, output})
+    end)
+  end)
+
   describe("the end of a program", function()
     it("does not wait for a thread that nobody joins", function()
       local begin = saros.monotonic()

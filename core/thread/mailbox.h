@@ -45,7 +45,8 @@ saros_shared_t *saros__mailbox_shared(saros_mailbox_t *mailbox);
  * closed, or UV_ENOMEM. */
 int saros__mailbox_post(saros_mailbox_t *mailbox, saros_post_fn run, void *context);
 
-/* Any thread: hands the parcel over, whatever became of the loop. The caller's reference to the mailbox goes with it. */
+/* Any thread: hands the parcel over, whatever became of the loop. The caller's reference to the mailbox goes
+ * with it. */
 void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel);
 
 /* The loop expects one more parcel, or one less: what keeps run() going, and makes it worth looking twice. */

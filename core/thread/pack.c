@@ -194,8 +194,8 @@ static enum saros_head head_of_code(int mode) {
   return mode & SAROS_PACK_FOR_PROCESS ? SAROS_HEAD_FUNCTION : SAROS_HEAD_CODE;
 }
 
-/* What follows the first byte of the head of a function, into `heads`; false when out of memory. The message carries its code, unless it goes to
- * another process. */
+/* What follows the first byte of the head of a function, into `heads`; false when out of memory. The message carries its
+ * code, unless it goes to another process. */
 static bool put_function(saros_message_t *heads, saros_message_t *message, saros_code_t *code, bool is_kept,
                          int mode) {
   bool ok = saros__message_put_byte(heads, is_kept);
@@ -511,8 +511,8 @@ static bool put_known(lua_State *L, saros_message_t *message, saros_code_t *code
     ok = saros__message_put_byte(message, SAROS_UPVALUE_NEW) && saros__message_put_byte(message, SAROS_TAG_GLOBALS);
   }
   uint64_t footer[2] = {1, message->size};
-  return ok && saros__message_put_byte(message, head_of_code(mode)) && put_function(message, message, code, true, mode) &&
-         saros__message_put(message, footer, sizeof footer);
+  return ok && saros__message_put_byte(message, head_of_code(mode)) &&
+         put_function(message, message, code, true, mode) && saros__message_put(message, footer, sizeof footer);
 }
 
 static bool put_all_plain(lua_State *L, saros_message_t *message, int first, int n) {

@@ -88,6 +88,26 @@ describe("core.thread.api #threads", function()
     end
   end)
 
+  it("serves a loop of another thread, by its proxy", function()
+    saros.run(function()
+      local loop = saros.get_running_loop()
+      local path = folder .. "/alarm_clock.so"
+      local rings = saros.Channel(10)
+      -- The calls come to the state of the loop, which does not know the clock of the other state and ignores them.
+      local ended = saros.to_thread(load([[
+        local path, loop, rings = ...
+        local alarm_clock = assert(package.loadlib(path, "luaopen_alarm_clock"))()
+        local clock = alarm_clock.start(loop, 0.001, 3, print)
+        require("saros").blocking_sleep(0.02)
+        clock:stop()
+        rings:send("stopped")
+        return true
+      ]]), path, loop, rings)
+      assert.is_true(ended)
+      assert.equal("stopped", rings:recv())
+    end)
+  end)
+
   it("refuses what is no open loop", function()
     assert.error_matches(function() alarm_clock.start("loop", 1, 1, print) end, "EventLoop expected, got string")
     assert.error_matches(function() alarm_clock.start(nil, 1, 1, print) end, "no running event loop")
