@@ -29,10 +29,14 @@
 #include "task/sleep.h"
 #include "task/task.h"
 #include "task/wait_queue.h"
+#include "thread/api.h"
 #include "thread/calls.h"
 #include "thread/channel.h"
 #include "thread/executor.h"
 #include "thread/serve.h"
+#include "thread/sleeper.h"
+#include "thread/thread.h"
+#include "thread/threadsafe_task.h"
 #include "thread/transfer.h"
 
 #if defined(__GNUC__)
@@ -152,7 +156,11 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__script_functions(L, rt);
   saros__transfer_open(L, rt);
   saros__calls_open(L, rt);
+  saros__sleeper_open(L, rt);
   saros__channel_open(L, rt);
+  saros__threadsafe_task_open(L, rt);
+  saros__thread_open(L, rt);
+  saros__api_open(L);
   saros__executor_open(L, rt);
   saros__serve_open(L, rt);
   saros__default_executor_open(L, rt);

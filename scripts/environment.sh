@@ -47,6 +47,9 @@ has_timezones() {
   return 1
 }
 
+# Whether LuaSQL's SQLite driver is there for that Lua.
+has_luasql() { find_lua && "$lua" -e 'require("luasql.sqlite3")' 2>/dev/null; }
+
 # Whether the system's loader finds GNU readline, or SAROS_READLINE names it, as the REPL looks for it.
 has_readline() {
   find_lua && "$lua" -e '
@@ -63,7 +66,7 @@ is_built() {
   read -r built <"$build/stamp" || return 1
   # Without warnings is fine too where warnings are allowed.
   [ "$built" = "$signature" ] || [ "$built" = "$root werror=ON" ] || return 1
-  changed=$(find "$root/CMakeLists.txt" "$root/cmake" "$root/core" "$root/spec/support" \
+  changed=$(find "$root/CMakeLists.txt" "$root/cmake" "$root/core" "$root/include" "$root/spec/support" \
     \( -type d -o -name '*.[ch]' -o -path "*/cmake/*" -o -name CMakeLists.txt \) \
     -newer "$build/stamp" 2>/dev/null)
   [ -z "$changed" ]

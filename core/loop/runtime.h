@@ -60,9 +60,9 @@ enum saros_slot {
   SAROS_SLOT_NAMES,       /* table: function or module -> where others find it, see names.c */
   SAROS_SLOT_CODE,        /* weak table: function -> its code, see thread/code.h */
   SAROS_SLOT_LOADED,      /* table: id of bytecode -> the function that was made of it, if it has no upvalues but the globals */
-  SAROS_SLOT_KINDS,       /* table: id -> error kind that has travelled */
+  SAROS_SLOT_KINDS,       /* weak table: id -> error kind that has travelled */
   SAROS_SLOT_THREAD,      /* first of the metatables of the thread layer */
-  SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 11,
+  SAROS_SLOT_THREAD_LAST = SAROS_SLOT_THREAD + 15,
   SAROS_SLOT_GENERATOR,   /* metatable */
   SAROS_SLOT_INSPECTOR,   /* the launcher's function for SIGUSR1 */
   SAROS_SLOT_IO,          /* first of the I/O layer's metatables */

@@ -9,6 +9,15 @@
 #include "loop/loop.h"
 #include "loop/timers.h"
 
+bool saros__blocking_stopped(lua_State *L, const saros_runtime_t *rt, lua_Hook before) {
+  return lua_gethook(L) != before || saros__interrupt_pending(rt);
+}
+
+int saros__blocking_end(lua_State *L, saros_runtime_t *rt, lua_Hook before) {
+  if (lua_gethook(L) != before) return 0;
+  return saros__raise(L, rt, "KeyboardInterrupt", "interrupted"); /* the hook is on the state that resumed L */
+}
+
 /* Longer sleeps are made of several. */
 #define LONGEST_NS 1000000000000u
 

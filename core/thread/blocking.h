@@ -1,7 +1,8 @@
-/* blocking.h: C code that blocks its thread, and how it is made to stop.
+/* blocking.h: C code that blocks its thread, tasks and all, and how it is made to stop.
  *
- * It waits in slices, and looks in between whether the thread is to stop: a
- * signal handler can set a hook, but no hook runs while C code waits.
+ * A signal handler sets a hook on the Lua state that runs (interrupt.h, stop.h), but
+ * no hook runs while C code waits. So it waits in slices, and looks in between
+ * whether there is a new hook: then it returns, and the next instruction raises.
  *
  * Threads: the one that blocks.
  */
@@ -10,12 +11,14 @@
 
 #include "loop/runtime.h"
 
-/* Nanoseconds. */
-#define SAROS_BLOCKING_SLICE (50 * 1000000ull)
+/* How long C code waits between two looks; nanoseconds. */
+#define SAROS_BLOCKING_SLICE 20000000ull
 
-/* True if whoever waits should raise the error that the other function pushes. */
-bool saros__blocking_stopped(const saros_runtime_t *rt);
-void saros__blocking_push_error(lua_State *L, saros_runtime_t *rt);
+/* True if the wait, which began with the hook `before`, is to end. */
+bool saros__blocking_stopped(lua_State *L, const saros_runtime_t *rt, lua_Hook before);
+
+/* Ends it: raises a KeyboardInterrupt, or leaves that to the new hook and returns 0. */
+int saros__blocking_end(lua_State *L, saros_runtime_t *rt, lua_Hook before);
 
 /* The Lua function blocking_sleep(seconds). */
 int saros__blocking_sleep(lua_State *L);

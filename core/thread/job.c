@@ -82,8 +82,7 @@ static void push_traceback(lua_State *L, saros_runtime_t *rt) {
   saros__store_slot(L, rt, SAROS_SLOT_TRACEBACK);
 }
 
-/* Packs the error on top of L, which is popped, with its traceback; false when memory runs out. */
-static bool pack_failure(lua_State *L, saros_runtime_t *rt, int mode, saros_message_t *message) {
+bool saros__pack_failure(lua_State *L, saros_runtime_t *rt, int mode, saros_message_t *message) {
   int error = lua_gettop(L);
   if (!lua_checkstack(L, LUA_MINSTACK)) return false;
   push_traceback(L, rt);
@@ -103,7 +102,7 @@ enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_messa
   if (status == LUA_OK && saros__pack_into(L, rt, 1, lua_gettop(L), SAROS_PACK_RESULTS | mode, message)) {
     return SAROS_JOB_RESULTS;
   }
-  return pack_failure(L, rt, mode, message) ? SAROS_JOB_FAILED : SAROS_JOB_NONE;
+  return saros__pack_failure(L, rt, mode, message) ? SAROS_JOB_FAILED : SAROS_JOB_NONE;
 }
 
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {

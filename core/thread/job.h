@@ -49,4 +49,8 @@ bool saros__run_initializer(lua_State *L, saros_runtime_t *rt, const saros_messa
 /* Makes the call of a message in L, in protected mode; what it raises is on top then. */
 int saros__run_message(lua_State *L, saros_runtime_t *rt, const saros_message_t *message);
 
+/* Packs the error on top of L, with its traceback; false when memory runs out. Leaves things on the stack. `mode` is 0
+ * or SAROS_PACK_FOR_PROCESS. */
+bool saros__pack_failure(lua_State *L, saros_runtime_t *rt, int mode, saros_message_t *message);
+
 #endif

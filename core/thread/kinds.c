@@ -2,7 +2,7 @@
  *
  * The field "saros.id" of a kind is what it is known by everywhere; the kinds of
  * the library are known by their names. SAROS_SLOT_KINDS maps ids to the kinds
- * of this state.
+ * of this state, as long as it has them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -64,21 +64,21 @@ void saros__kind_make(lua_State *L, saros_runtime_t *rt, const char *id, size_t 
   lua_pop(L, 1);
 }
 
-bool saros__kind_is_internal(lua_State *L, int key) {
-  static const char *const names[] = {"name",       "saros.kind", "saros.base", "saros.id", "extend",
-                                      "__index", "__tostring", "__name",     NULL};
-  if (lua_type(L, key) != LUA_TSTRING) return false;
-  const char *text = lua_tostring(L, key);
-  for (const char *const *name = names; *name; name++) {
-    if (strcmp(*name, text) == 0) return true;
+bool saros__kind_is_internal(lua_State *L, int kind) {
+  static const char *const always[] = {"name", "saros.kind", "saros.base", "saros.id", "__name", NULL};
+  if (lua_type(L, kind + 1) != LUA_TSTRING) return false;
+  const char *key = lua_tostring(L, kind + 1);
+  for (const char *const *name = always; *name; name++) {
+    if (strcmp(*name, key) == 0) return true;
   }
-  return false;
+  if (strcmp(key, "__index") == 0) return lua_rawequal(L, kind + 2, kind);
+  bool is_method = strcmp(key, "__tostring") == 0 || strcmp(key, "extend") == 0;
+  return is_method && lua_iscfunction(L, kind + 2);
 }
 
 /* The kinds of the library have their names as ids. */
 void saros__kinds_open(lua_State *L, saros_runtime_t *rt) {
-  lua_newtable(L);
-  saros__store_slot(L, rt, SAROS_SLOT_KINDS);
+  saros__make_weak_table(L, rt, SAROS_SLOT_KINDS, "v");
   saros__push_slot(L, rt, SAROS_SLOT_ERRORS);
   int errors = lua_gettop(L);
   lua_pushnil(L);

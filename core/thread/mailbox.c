@@ -151,6 +151,13 @@ saros_mailbox_t *saros__mailbox(lua_State *L, saros_loop_t *loop) {
   return mailbox;
 }
 
+saros_mailbox_t *saros__mailbox_of(lua_State *L, int index) {
+  saros_shared_t *shared = saros__shared_test(L, index);
+  if (shared && shared->class == &saros__proxy_class) return (saros_mailbox_t *)shared;
+  if (!saros__test_marker(L, index, SAROS_MARKER_LOOP)) luaL_typeerror(L, index, "EventLoop");
+  return saros__mailbox(L, saros__check_open_loop(L, index));
+}
+
 void saros__mailbox_expect(saros_mailbox_t *mailbox, int more) {
   mailbox->expected += more;
 }

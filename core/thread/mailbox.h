@@ -45,7 +45,8 @@ saros_shared_t *saros__mailbox_shared(saros_mailbox_t *mailbox);
  * closed, or UV_ENOMEM. */
 int saros__mailbox_post(saros_mailbox_t *mailbox, saros_post_fn run, void *context);
 
-/* Any thread: hands the parcel over, whatever became of the loop. The caller's reference to the mailbox goes with it. */
+/* Any thread: hands the parcel over, whatever became of the loop. The caller's reference to the mailbox goes
+ * with it. */
 void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel);
 
 /* The loop expects one more parcel, or one less: what keeps run() going, and makes it worth looking twice. */
@@ -57,6 +58,9 @@ void saros__mailbox_exit(saros_mailbox_t *mailbox, saros_guest_t *guest);
 
 /* True if the mailbox is of a loop of this state. */
 bool saros__mailbox_is_own(const saros_mailbox_t *mailbox, const saros_runtime_t *rt);
+
+/* The mailbox of the open loop, or of the loop proxy, at `index`; else `bad argument`, or a RuntimeError. */
+saros_mailbox_t *saros__mailbox_of(lua_State *L, int index);
 
 /* The mailbox of the loop proxy at `index`, or `bad argument`. */
 saros_mailbox_t *saros__mailbox_check(lua_State *L, int index);

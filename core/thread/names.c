@@ -67,6 +67,16 @@ static int look(lua_State *L, saros_runtime_t *rt, int index) {
   return type;
 }
 
+/* True if package.loaded has the table at `index` under the name on top still. */
+static bool is_loaded(lua_State *L, int index) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushvalue(L, -2);
+  lua_rawget(L, -2);
+  bool is = lua_rawequal(L, -1, index);
+  lua_pop(L, 2);
+  return is;
+}
+
 bool saros__names_find(lua_State *L, saros_runtime_t *rt, int index) {
   index = lua_absindex(L, index);
   luaL_checkstack(L, 6, NULL);
@@ -76,7 +86,7 @@ bool saros__names_find(lua_State *L, saros_runtime_t *rt, int index) {
     learn(L, rt, true);
     type = look(L, rt, index);
   }
-  if (type == LUA_TSTRING) {
+  if (type == LUA_TSTRING && is_loaded(L, index)) {
     lua_pushnil(L);
     return true;
   }
@@ -111,10 +121,5 @@ void saros__names_push(lua_State *L, saros_runtime_t *rt, const char *module, co
 }
 
 void saros__names_open(lua_State *L, saros_runtime_t *rt) {
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  saros__store_slot(L, rt, SAROS_SLOT_NAMES);
+  saros__make_weak_table(L, rt, SAROS_SLOT_NAMES, "k");
 }

@@ -11,6 +11,7 @@ typedef struct saros_packer {
   saros_runtime_t *rt;
   saros_message_t *message; /* roots and bodies */
   saros_message_t heads;
+  saros_message_t kinds;    /* the head of each object, one byte each */
   int mode;
   bool tracing;
   bool refreshed;    /* the names of modules are known */
@@ -91,6 +92,7 @@ static int refuse(lua_State *L, saros_packer_t *p, int index, int label, const c
   lua_pushvalue(L, label);
   push_path(L, p->owner);
   const char *path = lua_tostring(L, -1);
+  if (*path == '\0') path = "the function";
   if (strncmp(path, ", ", 2) == 0) path += 2; /* an upvalue of the function itself */
   return saros__raise(L, p->rt, "TransferError", "%s: %s cannot be transferred", path, what);
 }
@@ -120,6 +122,12 @@ static uint32_t add_object(lua_State *L, saros_packer_t *p, int index, int label
   return number;
 }
 
+/* Begins a head. What an object is is decided here and nowhere else: a finalizer may change everything between the head
+ * and the body. */
+static void begin_head(lua_State *L, saros_packer_t *p, enum saros_head head) {
+  put(L, saros__message_put_byte(&p->heads, head) && saros__message_put_byte(&p->kinds, head));
+}
+
 /* The head of what a module has; false if none has it. */
 static bool head_of_named(lua_State *L, saros_packer_t *p, int index) {
   if (!p->refreshed) {
@@ -128,7 +136,7 @@ static bool head_of_named(lua_State *L, saros_packer_t *p, int index) {
   }
   if (!saros__names_find(L, p->rt, index)) return false;
   bool is_field = !lua_isnil(L, -1);
-  put(L, saros__message_put_byte(&p->heads, SAROS_HEAD_NAMED));
+  begin_head(L, p, SAROS_HEAD_NAMED);
   put_string(L, &p->heads, -2);
   put(L, saros__message_put_byte(&p->heads, is_field));
   if (is_field) put_string(L, &p->heads, -1);
@@ -145,7 +153,7 @@ static void head_of_kind(lua_State *L, saros_packer_t *p, int index, int label) 
   uint32_t base = has_base ? number_of(L, p, lua_gettop(L), label) : 0;
   lua_pop(L, 1);
   saros__kind_push_id(L, p->rt, index);
-  put(L, saros__message_put_byte(&p->heads, SAROS_HEAD_KIND));
+  begin_head(L, p, SAROS_HEAD_KIND);
   put_string(L, &p->heads, -1);
   lua_pop(L, 1);
   lua_pushliteral(L, "name");
@@ -182,14 +190,16 @@ static int count_upvalues(lua_State *L, int index) {
   return ar.nups;
 }
 
-/* The head of a function, into `heads`; false when out of memory. The message carries its code, unless it goes to
- * another process. */
-static bool put_function(saros_message_t *heads, saros_message_t *message, saros_code_t *code, int upvalues,
-                         bool is_kept, int mode) {
-  bool inside = mode & SAROS_PACK_FOR_PROCESS;
-  bool ok = saros__message_put_byte(heads, inside ? SAROS_HEAD_FUNCTION : SAROS_HEAD_CODE) &&
-            saros__message_put_byte(heads, (uint8_t)upvalues) && saros__message_put_byte(heads, is_kept);
-  if (inside) {
+static enum saros_head head_of_code(int mode) {
+  return mode & SAROS_PACK_FOR_PROCESS ? SAROS_HEAD_FUNCTION : SAROS_HEAD_CODE;
+}
+
+/* What follows the first byte of the head of a function, into `heads`; false when out of memory. The message carries its
+ * code, unless it goes to another process. */
+static bool put_function(saros_message_t *heads, saros_message_t *message, saros_code_t *code, bool is_kept,
+                         int mode) {
+  bool ok = saros__message_put_byte(heads, is_kept);
+  if (head_of_code(mode) == SAROS_HEAD_FUNCTION) {
     return ok && saros__message_put(heads, &code->id, sizeof code->id) &&
            saros__message_put_size(heads, code->size) && saros__message_put(heads, code->bytes, code->size);
   }
@@ -201,12 +211,13 @@ static void head_of_function(lua_State *L, saros_packer_t *p, int index) {
   int upvalues = count_upvalues(L, index);
   bool kept = is_kept(L, index, upvalues);
   saros_code_t *code = saros__code_of(L, p->rt, index);
-  put(L, put_function(&p->heads, p->message, code, upvalues, kept, p->mode));
+  begin_head(L, p, head_of_code(p->mode));
+  put(L, put_function(&p->heads, p->message, code, kept, p->mode));
 }
 
 static void head_of_table(lua_State *L, saros_packer_t *p, int index) {
-  put(L, saros__message_put_byte(&p->heads, SAROS_HEAD_TABLE) &&
-             saros__message_put_size(&p->heads, lua_rawlen(L, index)));
+  begin_head(L, p, SAROS_HEAD_TABLE);
+  put(L, saros__message_put_size(&p->heads, lua_rawlen(L, index)));
 }
 
 /* The number of the table or function at `index`, which becomes an object if it is none yet. */
@@ -332,7 +343,7 @@ static void put_list(lua_State *L, saros_packer_t *p, int table, lua_Unsigned le
 static void put_pairs(lua_State *L, saros_packer_t *p, int table, lua_Unsigned length, bool is_kind) {
   lua_pushnil(L);
   while (lua_next(L, table)) {
-    if (!is_in_list(L, table + 1, length) && !(is_kind && saros__kind_is_internal(L, table + 1))) {
+    if (!is_in_list(L, table + 1, length) && !(is_kind && saros__kind_is_internal(L, table))) {
       push_label_if_tracing(L, p, table + 1);
       put_value(L, p, table + 1, table + 3);
       put_value(L, p, table + 2, table + 3);
@@ -351,6 +362,7 @@ static void put_metatable(lua_State *L, saros_packer_t *p, int table) {
 
 static void body_of_table(lua_State *L, saros_packer_t *p, int table) {
   lua_Unsigned length = lua_rawlen(L, table);
+  put(L, saros__message_put_size(p->message, length));
   put_list(L, p, table, length);
   put_pairs(L, p, table, length, false);
   put_metatable(L, p, table);
@@ -396,15 +408,12 @@ static void put_bodies(lua_State *L, saros_packer_t *p) {
     p->owner = number;
     lua_rawgeti(L, QUEUE, number);
     int index = lua_gettop(L);
-    bool is_table = lua_istable(L, index);
-    if (is_table && saros__kind_test(L, index)) {
-      put_pairs(L, p, index, 0, true);
-    } else if ((is_table || lua_iscfunction(L, index)) && saros__names_find(L, p->rt, index)) {
-      /* no body */
-    } else if (is_table) {
-      body_of_table(L, p, index);
-    } else {
-      body_of_function(L, p, index);
+    switch ((uint8_t)p->kinds.bytes[number - 1]) {
+      case SAROS_HEAD_TABLE: body_of_table(L, p, index); break;
+      case SAROS_HEAD_CODE:
+      case SAROS_HEAD_FUNCTION: body_of_function(L, p, index); break;
+      case SAROS_HEAD_KIND: put_pairs(L, p, index, 0, true); break;
+      default: break;
     }
     lua_settop(L, index - 1);
   }
@@ -414,7 +423,9 @@ static void put_bodies(lua_State *L, saros_packer_t *p) {
 
 static void push_root_label(lua_State *L, saros_packer_t *p, int i) {
   int mode = p->mode & ~SAROS_PACK_FOR_PROCESS;
-  if (mode == SAROS_PACK_RESULTS) {
+  if (!p->tracing) {
+    lua_pushnil(L);
+  } else if (mode == SAROS_PACK_RESULTS) {
     lua_pushfstring(L, "result %d", i);
   } else if (mode == SAROS_PACK_ERROR) {
     lua_pushliteral(L, "error");
@@ -442,7 +453,7 @@ static int pack_protected(lua_State *L) {
     int index = ROOTS + i - 1, type = lua_type(L, index);
     bool is_plain = type != LUA_TTABLE && type != LUA_TFUNCTION && type != LUA_TUSERDATA;
     if (!is_plain && lua_isnil(L, SEEN)) {
-      for (int slot = SEEN; slot <= LABELS; slot++) {
+      for (int slot = SEEN; slot <= (p->tracing ? LABELS : QUEUE); slot++) {
         lua_newtable(L);
         lua_replace(L, slot);
       }
@@ -469,8 +480,10 @@ static bool pack_slowly(lua_State *L, saros_runtime_t *rt, int first, int n, int
                         saros_message_t *message) {
   saros_packer_t p = {.rt = rt, .mode = mode, .tracing = tracing, .message = message};
   saros__message_init(&p.heads);
+  saros__message_init(&p.kinds);
   bool ok = attempt(L, &p, first, n) == LUA_OK;
   saros__message_clear(&p.heads);
+  saros__message_clear(&p.kinds);
   if (!ok) saros__message_clear(message);
   return ok;
 }
@@ -498,8 +511,8 @@ static bool put_known(lua_State *L, saros_message_t *message, saros_code_t *code
     ok = saros__message_put_byte(message, SAROS_UPVALUE_NEW) && saros__message_put_byte(message, SAROS_TAG_GLOBALS);
   }
   uint64_t footer[2] = {1, message->size};
-  return ok && put_function(message, message, code, upvalues, true, mode) &&
-         saros__message_put(message, footer, sizeof footer);
+  return ok && saros__message_put_byte(message, head_of_code(mode)) &&
+         put_function(message, message, code, true, mode) && saros__message_put(message, footer, sizeof footer);
 }
 
 static bool put_all_plain(lua_State *L, saros_message_t *message, int first, int n) {

@@ -1,5 +1,7 @@
 #include "thread/shared.h"
 
+#include "thread/transfer.h"
+
 void saros__shared_ref(saros_shared_t *shared) {
   atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
 }
@@ -74,12 +76,7 @@ void saros__shared_class_open(lua_State *L, saros_runtime_t *rt, const saros_sha
 }
 
 void saros__shared_open(lua_State *L, saros_runtime_t *rt) {
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  saros__store_slot(L, rt, SAROS_SLOT_SHARED);
+  saros__make_weak_table(L, rt, SAROS_SLOT_SHARED, "v");
   saros__push_function(L, rt, push_protected);
   saros__store_slot(L, rt, SAROS_SLOT_SHARE);
 }

@@ -13,6 +13,10 @@ enum {
   SAROS_SLOT_PROMISE,
   SAROS_SLOT_CODE_CLASS,
   SAROS_SLOT_UNPACK, /* function: unpacks a message */
+  SAROS_SLOT_TICKET,
+  SAROS_SLOT_PLEDGE,
+  SAROS_SLOT_THREAD_CLASS,
+  SAROS_SLOT_THREADS, /* userdata: the threads that this state has started */
   SAROS_SLOT_THREAD_END,
 };
 

@@ -21,9 +21,9 @@ enum saros_tag {
 
 /* The head of an object begins with one of these. */
 enum saros_head {
-  SAROS_HEAD_TABLE,    /* length */
-  SAROS_HEAD_CODE,     /* a function: number of upvalues, whether it is kept, number of its code */
-  SAROS_HEAD_FUNCTION, /* between processes: number of upvalues, whether it is kept, id, size, bytecode */
+  SAROS_HEAD_TABLE,    /* about how long its list is */
+  SAROS_HEAD_CODE,     /* a function: whether it is kept, number of its code */
+  SAROS_HEAD_FUNCTION, /* between processes: whether it is kept, id, size, bytecode */
   SAROS_HEAD_NAMED,    /* module; whether it is a field; field */
   SAROS_HEAD_KIND,     /* size, id; whether it is the library's; size, name; number of its base */
 };

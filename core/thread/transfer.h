@@ -16,8 +16,8 @@
  *
  * A function is its bytecode and its upvalues. Two functions that share an
  * upvalue share it afterwards, too. The upvalue that is the table of globals
- * becomes that of the other state. Bytecode is dumped once per function, and
- * what has no other upvalues is loaded once per state.
+ * becomes that of the other state. Bytecode is dumped once per function, and what
+ * has no other upvalues is kept by the state for some time, and not loaded again.
  *
  * Threads: packing and unpacking are for the thread of the state, the message in
  * between for any.
@@ -51,6 +51,9 @@ int saros__unpack(lua_State *L, saros_runtime_t *rt, const saros_message_t *mess
 
 void saros__transfer_open(lua_State *L, saros_runtime_t *rt);
 
+/* Puts a new table with this __mode into a slot. */
+void saros__make_weak_table(lua_State *L, saros_runtime_t *rt, int slot, const char *mode);
+
 /* ---- names.c ---- */
 
 /* Learns the modules that were loaded since. */
@@ -72,8 +75,8 @@ void saros__kind_push_id(lua_State *L, saros_runtime_t *rt, int index);
 bool saros__kind_find(lua_State *L, saros_runtime_t *rt, const char *id, size_t size);
 /* Makes the kind with this id and name, that extends the one on top, and replaces that by it. */
 void saros__kind_make(lua_State *L, saros_runtime_t *rt, const char *id, size_t size, const char *name);
-/* True if the field at `key` is the machinery of every kind. */
-bool saros__kind_is_internal(lua_State *L, int key);
+/* True if the field, whose key and value are above the kind, is the machinery of every kind. */
+bool saros__kind_is_internal(lua_State *L, int kind);
 void saros__kinds_open(lua_State *L, saros_runtime_t *rt);
 
 #endif

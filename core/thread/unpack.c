@@ -44,7 +44,6 @@ typedef struct saros_bytecode {
 /* Reads a head of a function after its first byte. */
 static saros_bytecode_t read_bytecode(const saros_message_t *message, saros_message_reader_t *head, int type) {
   saros_bytecode_t code;
-  saros__message_get_byte(head); /* the number of its upvalues */
   code.is_kept = saros__message_get_byte(head);
   if (type == SAROS_HEAD_CODE) {
     const saros_code_t *shared = (saros_code_t *)message->shared[saros__message_get_size(head)];
@@ -150,8 +149,6 @@ static void make_objects(lua_State *L, saros_unpacker_t *u) {
       case SAROS_HEAD_TABLE: {
         uint64_t length = saros__message_get_size(&u->head);
         lua_createtable(L, length < INT32_MAX ? (int)length : 0, 0);
-        lua_pushinteger(L, (lua_Integer)length); /* its body begins with a list of so many */
-        lua_rawseti(L, u->base + KEPT, number);
         break;
       }
       case SAROS_HEAD_CODE:
@@ -216,7 +213,8 @@ static void fill_pairs(lua_State *L, saros_unpacker_t *u, bool drop) {
   }
 }
 
-static void fill_table(lua_State *L, saros_unpacker_t *u, uint32_t number, lua_Integer length) {
+static void fill_table(lua_State *L, saros_unpacker_t *u, uint32_t number) {
+  lua_Integer length = (lua_Integer)saros__message_get_size(&u->body);
   for (lua_Integer i = 1; i <= length; i++) {
     push_value(L, u);
     lua_rawseti(L, -2, i);
@@ -274,7 +272,6 @@ static void fill_function(lua_State *L, saros_unpacker_t *u, bool is_kept) {
 static void fill_object(lua_State *L, saros_unpacker_t *u, uint32_t number) {
   lua_rawgeti(L, u->base + KEPT, number);
   int kept = lua_type(L, -1);
-  lua_Integer length = lua_tointeger(L, -1);
   lua_rawgeti(L, u->base + OBJECTS, number);
   if (kept == LUA_TSTRING) {
     /* what has a name is complete */
@@ -283,7 +280,7 @@ static void fill_object(lua_State *L, saros_unpacker_t *u, uint32_t number) {
   } else if (saros__kind_test(L, -1)) {
     fill_pairs(L, u, kept == LUA_TBOOLEAN);
   } else {
-    fill_table(L, u, number, length);
+    fill_table(L, u, number);
   }
   lua_pop(L, 2);
 }

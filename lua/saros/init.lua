@@ -17,9 +17,9 @@ local saros = {
 }
 
 local FROM_CORE = {
-  "EventLoop", "all_tasks", "await", "cpu_count", "create_task", "current_task",
+  "Channel", "EventLoop", "all_tasks", "await", "cpu_count", "create_task", "current_task",
   "eager_task_factory", "ensure_future", "gather", "get_running_loop", "is_error", "isfuture", "monotonic",
-  "sleep",
+  "run_coroutine_threadsafe", "sleep",
 }
 
 for _, name in ipairs(FROM_CORE) do saros[name] = core[name] end
@@ -88,6 +88,8 @@ local FIELDS = {
   start_unix_server = "saros.streams",
 
   ProcessPoolExecutor = "saros.process_pool",
+  Thread = "saros.thread",
+  remote = "saros.remote",
   ThreadPoolExecutor = "saros.executor",
   blocking_sleep = "saros.executor",
   to_thread = "saros.executor",

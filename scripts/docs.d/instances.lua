@@ -96,6 +96,17 @@ end
 
 function instances.ProcessPoolExecutor() return saros.ProcessPoolExecutor() end
 
+function instances.Channel() return saros.Channel() end
+
+function instances.Thread() return saros.Thread {target = print, name = "a thread"} end
+
+function instances.ThreadsafeTask() return saros.run_coroutine_threadsafe(saros.get_running_loop(), nothing) end
+
+function instances.RemoteObject()
+  local object <close> = saros.remote(function() return {} end)
+  return object
+end
+
 function instances.Barrier() return saros.Barrier(1) end
 
 function instances.ThreadPoolExecutor() return saros.ThreadPoolExecutor() end
