@@ -30,14 +30,6 @@ static void block_signals(sigset_t *before) {
   pthread_sigmask(SIG_BLOCK, &signals, before);
 }
 
-bool saros__blocking_stopped(const saros_runtime_t *rt) {
-  return saros__interrupt_pending(rt);
-}
-
-void saros__blocking_push_error(lua_State *L, saros_runtime_t *rt) {
-  saros__push_error(L, rt, "KeyboardInterrupt", "interrupted");
-}
-
 /*** Makes the whole thread sleep, with every task that runs in it: for jobs in other threads. Cancelling the job's
  * future, and Ctrl-C, end it early. Mirrors `time.sleep`.
  * @function blocking_sleep
