@@ -124,8 +124,11 @@ saros.testing = {}
 ---@overload fun(message_or_fields?: string|table): saros.BrokenBarrierError
 saros.BrokenBarrierError = {}
 
----An executor's workers are gone. Mirrors `concurrent.futures.BrokenExecutor`.
+---An executor's workers are gone, or the worker process that ran a job. Mirrors
+---`concurrent.futures.BrokenExecutor`.
 ---@class saros.BrokenExecutor : saros.Error
+---@field signal? integer the number of the signal that ended the process
+---@field status? integer the exit status of the process, when it ended by itself
 ---@overload fun(message_or_fields?: string|table): saros.BrokenExecutor
 saros.BrokenExecutor = {}
 
@@ -295,6 +298,42 @@ saros.BoundedSemaphore = {}
 ---
 ---Raises: `ValueError` if all places are free already
 function saros.BoundedSemaphore:release() end
+
+---A queue between threads, or between tasks: see `Channel`. `<close>` closes it.
+---@class saros.Channel
+local Channel = {}
+
+---Closes the channel: `send` raises from now on, for those who wait, too; `recv` gives what was accepted, then nil.
+---Closing twice does nothing.
+function Channel:close() end
+
+---Takes the next value out of the channel, waiting for one. In a task it suspends, in a thread without a loop it
+---blocks.
+---
+---Raises: TransferError for a value that cannot be made in this state; CancelledError
+---@return any # the value; nil once the channel is closed and empty
+function Channel:recv() end
+
+---Puts a value into the channel, waiting until it is accepted: until there is room, or with a capacity of 0 until
+---somebody receives it. In a task it suspends, in a thread without a loop it blocks.
+---
+---Raises: RuntimeError if the channel is closed, or gets closed meanwhile; TransferError; CancelledError
+---@param value any anything that can be transferred but nil
+function Channel:send(value) end
+
+---Takes the next value out of the channel if there is one.
+---
+---Raises: TransferError for a value that cannot be made in this state
+---@return boolean # whether there was one
+---@return any # the value
+function Channel:try_recv() end
+
+---Puts a value into the channel if that needs no waiting.
+---
+---Raises: RuntimeError if the channel is closed; TransferError
+---@param value any anything that can be transferred but nil
+---@return boolean # whether it was accepted
+function Channel:try_send(value) end
 
 ---What spares a service that fails, as `saros.CircuitBreaker` makes it.
 ---@class saros.CircuitBreaker
@@ -563,7 +602,8 @@ function saros.EventLoop:call_soon(fn, ...) end
 function saros.EventLoop:call_soon_threadsafe(fn, ...) end
 
 ---Closes the loop. The tasks that are left get a CancelledError where they wait, and their `<close>`
----scopes run; errors that nobody retrieved are reported. Closing twice is harmless.
+---scopes run; errors that nobody retrieved are reported. The default executor is shut down without waiting for the
+---jobs that run. Closing twice is harmless.
 ---Mirrors `asyncio.loop.close`.
 ---
 ---Raises: RuntimeError if the loop is running
@@ -734,6 +774,15 @@ function saros.EventLoop:run() end
 ---Raises: RuntimeError if the loop is closed, or a loop is already running; KeyboardInterrupt
 function saros.EventLoop:run_forever() end
 
+---Runs a function in a worker of an executor. Mirrors `asyncio.loop.run_in_executor`.
+---
+---Raises: RuntimeError if the executor was shut down, or the loop closed; BrokenExecutor
+---@param executor? saros.ThreadPoolExecutor an executor; nil for the loop's default one, which has at most 32 threads, or 4 more than there are processors
+---@param fn function what to call there
+---@param ... any its arguments
+---@return saros.Future # a future of all its results
+function saros.EventLoop:run_in_executor(executor, fn, ...) end
+
 ---Runs one iteration: polls for I/O, moves the timers that are due, runs what was ready.
 ---A loop class overrides it to see every iteration.
 ---
@@ -753,6 +802,13 @@ function saros.EventLoop:run_until_complete(x, ...) end
 ---@param enabled boolean true for on
 function saros.EventLoop:set_debug(enabled) end
 
+---Sets the executor that is used where none is given. Closing the loop shuts it down. Mirrors
+---`asyncio.loop.set_default_executor`.
+---
+---Raises: RuntimeError if the loop is closed; `bad argument` for what is no executor
+---@param executor saros.ThreadPoolExecutor what has a method `submit`
+function saros.EventLoop:set_default_executor(executor) end
+
 ---Set the function to call with errors that nobody can catch.
 ---Mirrors `loop.set_exception_handler`.
 ---
@@ -765,12 +821,24 @@ function saros.EventLoop:set_exception_handler(handler) end
 ---@param factory? function nil: the default
 function saros.EventLoop:set_task_factory(factory) end
 
+---Shuts the default executor down and waits for its threads, if there is one; it cannot be used afterwards.
+---`saros.run` does so at its end. Mirrors `asyncio.loop.shutdown_default_executor`.
+function saros.EventLoop:shutdown_default_executor() end
+
 ---What the loop has done so far. Not in asyncio.
 ---@return { iterations: integer, callbacks: integer, tasks: integer, timers: integer, busy: number, idle: number, lag: { le: number, count: integer }[] } # `iterations`; `callbacks`, all entries of the ready queue that were taken up, steps of tasks and timers among them; `tasks` and `timers`, those that are not done now; `busy` and `idle`, seconds of real time that the loop ran and waited for events; `lag`: in how many iterations the earliest timer was at most `le` seconds late, by the loop's own clock. The last `le` is infinite
 function saros.EventLoop:stats() end
 
 ---Makes the loop stop at the end of the current iteration. Mirrors `asyncio.loop.stop`.
 function saros.EventLoop:stop() end
+
+---Makes a function that may be passed to any thread: calling it there schedules `fn` on this loop, with copies of
+---the arguments. On the loop's own thread it is `call_soon`. It keeps `fn` alive, but not the loop going.
+---
+---Raises: RuntimeError if the loop is closed
+---@param fn function what to call on this loop
+---@return function # a callable, which raises a RuntimeError once the loop is closed, and a TransferError for arguments that cannot be transferred
+function saros.EventLoop:threadsafe(fn) end
 
 ---The loop's monotonic clock, read afresh. Mirrors `asyncio.loop.time`.
 ---@return number # seconds
@@ -959,6 +1027,31 @@ function LoopMonitor:start() end
 ---loop, too. Stopping what was not started, or twice, does nothing.
 function LoopMonitor:stop() end
 
+---A loop of another thread: what a loop arrives as when it travels.
+---@class saros.LoopProxy
+local LoopProxy = {}
+
+---Calls a function on a loop of another thread; the function and its arguments are transferred. Mirrors
+---`asyncio.loop.call_soon_threadsafe`.
+---
+---Raises: TransferError; RuntimeError if the loop is closed
+---@param fn function what to call there
+---@param ... any its arguments
+function LoopProxy:call_soon_threadsafe(fn, ...) end
+
+---The monotonic clock, which all loops share but those that override it.
+---@return number # seconds
+function LoopProxy:time() end
+
+---What `map` gives: calling it gives the next index and value, and nil at the end. After an error, or `close`,
+---there are no more, and the jobs that are left are cancelled.
+---@class saros.MapIterator
+local MapIterator = {}
+
+---Cancel what is left; there are no more steps. `local results <close> = executor:map(fn, list)` does it at the
+---end of the scope.
+function MapIterator:close() end
+
 ---What the classes of the library inherit, other than loops and kinds of errors.
 ---@class saros.Object
 local Object = {}
@@ -980,6 +1073,47 @@ function Object:extend(name) end
 ---@class saros.PriorityQueue : saros.Queue
 ---@overload fun(maxsize?: number): saros.PriorityQueue
 saros.PriorityQueue = {}
+
+---Runs functions in processes of their own; `local executor <close> = saros.ProcessPoolExecutor()` shuts it down
+---at the end of the scope. Mirrors `concurrent.futures.ProcessPoolExecutor`.
+---@class saros.ProcessPoolExecutor
+local ProcessPoolExecutor = {}
+
+---@class saros.ProcessPoolExecutor.map.options
+---@field chunksize? integer how many items make one job: more are cheaper where calls are short; 1 by default
+---@field timeout? number seconds, counted from the call of `map`, in which all results must have come
+
+---Call a function with each item of a list, in the workers. All calls are submitted at once.
+---Mirrors `concurrent.futures.Executor.map`.
+---
+---Raises: what `submit` raises; `bad argument`; `ValueError` for an unknown option and a chunk of nothing
+---@param fn fun(item: any): any what to call there
+---@param list any[] the items
+---@param options? saros.ProcessPoolExecutor.map.options how to go about it
+---@return saros.MapIterator # an iterator of `index, value` in the order of the list, whose steps suspend the task and raise the call's error, or a `TimeoutError`
+function ProcessPoolExecutor:map(fn, list, options) end
+
+---@class saros.ProcessPoolExecutor.shutdown.options
+---@field wait? boolean return when all processes have ended: a task is suspended, other code blocks; true by default
+---@field cancel_futures? boolean cancel the jobs that no worker has begun; false by default
+
+---Takes no more jobs, and ends the processes when they have done those that there are. It may be called again.
+---Mirrors `concurrent.futures.Executor.shutdown`.
+---
+---Raises: ValueError for an unknown option
+---@param options? saros.ProcessPoolExecutor.shutdown.options what to do about the jobs that there are
+function ProcessPoolExecutor:shutdown(options) end
+
+---Runs a function in a worker process, with copies of its upvalues and arguments. What cannot be transferred makes
+---the future fail, and so does a process that ends meanwhile: with a BrokenExecutor, which has the `signal` or the
+---`status`. Cancelling the future takes a job back that waits, and kills the process of one that runs. Mirrors
+---`concurrent.futures.Executor.submit`.
+---
+---Raises: RuntimeError after `shutdown`, and without a running loop; BrokenExecutor when an initializer has failed, or no process could be started
+---@param fn function what to call there
+---@param ... any its arguments
+---@return saros.Future # a future of all its results; its error, if it is an error object, has the worker's `traceback`
+function ProcessPoolExecutor:submit(fn, ...) end
 
 ---A protocol for streams of bytes. Mirrors `asyncio.Protocol`.
 ---@class saros.Protocol : saros.BaseProtocol
@@ -1090,6 +1224,17 @@ function saros.RateLimiter:acquire() end
 ---Raises: `RuntimeError` outside a loop and on another loop than that of the first wait
 ---@return boolean # whether there was one
 function saros.RateLimiter:try_acquire() end
+
+---What stands for an object in another thread: see `remote`. It has a method for each name.
+---@class saros.RemoteObject
+local RemoteObject = {}
+
+---End the thread after the calls under way, the last of which is the object's own `close`, if it has one.
+---Suspends meanwhile. Closing again does nothing. Leaving a `<close>` scope does the same.
+---
+---Raises: its error
+---@return any ... # what the object's `close` returns
+function RemoteObject:close() end
 
 ---The parts of `saros.run`, for programs that run several main functions on one loop.
 ---Mirrors `asyncio.Runner`.
@@ -1363,6 +1508,91 @@ saros.TaskGroup = {}
 ---@return saros.Task
 function saros.TaskGroup:create_task(fn, ...) end
 
+---A function in a thread of its own: see `Thread`.
+---@class saros.Thread
+---@field name string What it is called, also by the system.
+local Thread = {}
+
+---Whether the thread was started and has not ended.
+---@return boolean
+function Thread:is_alive() end
+
+---Waits until the thread has ended: a task is suspended, a thread without a loop blocks. May be called again, and by
+---any thread.
+---
+---Raises: the error that ended the thread; RuntimeError if it was not started, and in itself; CancelledError
+---@param timeout? number seconds; nil for no limit
+---@return boolean # whether it has ended
+function Thread:join(timeout) end
+
+---Starts the thread.
+---
+---Raises: RuntimeError if it was started before, or the system does not allow more threads
+---@return saros.Thread # the same
+function Thread:start() end
+
+---Threads that run functions, each with a Lua state of its own. `saros.ThreadPoolExecutor` makes one. Mirrors
+---`concurrent.futures.ThreadPoolExecutor`.
+---@class saros.ThreadPoolExecutor
+local ThreadPoolExecutor = {}
+
+---@class saros.ThreadPoolExecutor.map.options
+---@field chunksize? integer how many items make one job: more are cheaper where calls are short; 1 by default
+---@field timeout? number seconds, counted from the call of `map`, in which all results must have come
+
+---Call a function with each item of a list, in the workers. All calls are submitted at once.
+---Mirrors `concurrent.futures.Executor.map`.
+---
+---Raises: what `submit` raises; `bad argument`; `ValueError` for an unknown option and a chunk of nothing
+---@param fn fun(item: any): any what to call there
+---@param list any[] the items
+---@param options? saros.ThreadPoolExecutor.map.options how to go about it
+---@return saros.MapIterator # an iterator of `index, value` in the order of the list, whose steps suspend the task and raise the call's error, or a `TimeoutError`
+function ThreadPoolExecutor:map(fn, list, options) end
+
+---@class saros.ThreadPoolExecutor.shutdown.options
+---@field wait? boolean return when all threads have ended: a task is suspended, other code blocks; true by default
+---@field cancel_futures? boolean cancel the jobs that no worker has begun; false by default
+
+---Takes no more jobs, and ends the workers when they have done those that there are. It may be called again.
+---Mirrors `concurrent.futures.Executor.shutdown`.
+---
+---Raises: ValueError for an unknown option
+---@param options? saros.ThreadPoolExecutor.shutdown.options what to do about the jobs that there are
+function ThreadPoolExecutor:shutdown(options) end
+
+---Runs a function in a worker, with copies of its upvalues and arguments. What cannot be transferred makes the
+---future fail. Cancelling the future takes a job back that waits, and stops the Lua code of one that runs.
+---Mirrors `concurrent.futures.Executor.submit`.
+---
+---Raises: RuntimeError after `shutdown`, and without a running loop; BrokenExecutor when an initializer has failed
+---@param fn function what to call there
+---@param ... any its arguments
+---@return saros.Future # a future of all its results; its error, if it is an error object, has the worker's `traceback`
+function ThreadPoolExecutor:submit(fn, ...) end
+
+---The handle of a task on the loop of another thread. It may be passed to any thread. Mirrors
+---`concurrent.futures.Future`.
+---@class saros.ThreadsafeTask
+local ThreadsafeTask = {}
+
+---Cancels the task. The handle is done at once; the task gets the CancelledError where it waits. Mirrors
+---`concurrent.futures.Future.cancel`.
+---@return boolean # false if it was done
+function ThreadsafeTask:cancel() end
+
+---Whether there is a result, an error, or a cancellation. Mirrors `concurrent.futures.Future.done`.
+---@return boolean
+function ThreadsafeTask:done() end
+
+---Waits for the results of the task: a task is suspended, a thread without a loop blocks. May be called by several
+---threads, and more than once: each gets its own copy. Mirrors `concurrent.futures.Future.result`.
+---
+---Raises: the task's error; TimeoutError when the time is up, and the task goes on; CancelledError; RuntimeError if the loop was closed, and where the thread that must run the loop would wait for itself
+---@param timeout? number seconds; nil for no limit
+---@return any ... # the results
+function ThreadsafeTask:result(timeout) end
+
 ---A scope with a deadline. Mirrors `asyncio.Timeout`.
 ---@class saros.Timeout
 local Timeout = {}
@@ -1539,6 +1769,14 @@ saros.testing.VirtualClockPolicy = {}
 ---@return saros.VirtualClockLoop
 function saros.testing.VirtualClockPolicy:new_event_loop() end
 
+---A queue between threads: `saros.Channel(capacity)`. It can be passed to any thread of the process, where it is the
+---same channel.
+---
+---Raises: ValueError for a capacity that is negative or NaN
+---@param capacity? number how many values it holds; with 0 each waits for its receiver; 0 by default
+---@return saros.Channel
+function saros.Channel(capacity) end
+
 ---Make a breaker, which is closed.
 ---
 ---After `failures` failed calls in a row it opens, and refuses all calls. After
@@ -1557,6 +1795,21 @@ function saros.CircuitBreaker(options) end
 ---@return saros.LoopMonitor
 function saros.LoopMonitor(options) end
 
+---@class saros.ProcessPoolExecutor.options
+---@field max_workers? integer how many processes there may be; by default as many as there are processors
+---@field initializer? function what each worker calls before its first job; if it fails, the executor is broken
+---@field initargs? table a list of its arguments
+
+---Make an executor. Its processes are started when they are needed.
+---`local executor <close> = saros.ProcessPoolExecutor()` shuts it down at the end of the scope.
+---A process that ends before its job is done fails that with a `BrokenExecutor`, and another one
+---takes its place. Mirrors `concurrent.futures.ProcessPoolExecutor`.
+---
+---Raises: `bad argument`; `ValueError` for an unknown option, and if there are to be no workers; `TransferError` for an initializer that cannot be transferred
+---@param options? saros.ProcessPoolExecutor.options how its workers are
+---@return saros.ProcessPoolExecutor
+function saros.ProcessPoolExecutor(options) end
+
 ---@class saros.Runner.options
 ---@field debug? boolean the loop's debug mode
 ---@field loop_factory? fun(): saros.EventLoop makes the loop, which then does not become the current loop; by default the policy makes it
@@ -1567,6 +1820,33 @@ function saros.LoopMonitor(options) end
 ---@param options? saros.Runner.options how it makes its loop
 ---@return saros.Runner
 function saros.Runner(options) end
+
+---@class saros.Thread.options
+---@field target function what it calls; its results are not kept
+---@field args? table a list of arguments
+---@field name? string also the system's name for it; by default `Thread-1` and so on
+
+---Make a thread, which `start` starts: `saros.Thread{target=, args=, name=}`. Mirrors `threading.Thread`.
+---
+---Raises: `bad argument`; `ValueError` for an unknown option; `TransferError` for what cannot be transferred
+---@param options saros.Thread.options what it does
+---@return saros.Thread
+function saros.Thread(options) end
+
+---@class saros.ThreadPoolExecutor.options
+---@field max_workers? integer how many threads there may be; by default 4 more than there are processors, and 32 at most
+---@field thread_name_prefix? string what the system calls the threads, followed by their numbers; "saros" by default
+---@field initializer? function what each worker calls before its first job; if it fails, the executor is broken
+---@field initargs? table a list of its arguments
+
+---Make an executor. Its threads are started when they are needed.
+---`local executor <close> = saros.ThreadPoolExecutor()` shuts it down at the end of the scope.
+---Mirrors `concurrent.futures.ThreadPoolExecutor`.
+---
+---Raises: `bad argument`; `ValueError` for an unknown option, and if there are to be no workers; `TransferError` for an initializer that cannot be transferred
+---@param options? saros.ThreadPoolExecutor.options how its workers are
+---@return saros.ThreadPoolExecutor
+function saros.ThreadPoolExecutor(options) end
 
 ---The tasks of a loop that are not done, in order of creation. Mirrors `asyncio.all_tasks`.
 ---@param loop? saros.EventLoop the running loop by default
@@ -1591,6 +1871,13 @@ function saros.as_completed(list, options) end
 ---@param awaitable saros.awaitable what to wait for
 ---@return any ... # its results
 function saros.await(awaitable) end
+
+---Makes the whole thread sleep, with every task that runs in it: for jobs in other threads. Cancelling the job's
+---future, and Ctrl-C, end it early. Mirrors `time.sleep`.
+---
+---Raises: ValueError for NaN
+---@param seconds number zero or less: not at all
+function saros.blocking_sleep(seconds) end
 
 ---A copy of the current context. Mirrors `contextvars.copy_context`.
 ---@return saros.Context
@@ -1770,6 +2057,23 @@ function saros.periodic(interval, fn, ...) end
 ---@overload fun(options: table)
 function saros.print_tasks(file, options) end
 
+---Make an object in a thread of its own. Suspends until it is made.
+---
+---The proxy has a method for every name; a method that the object does not have is an error of the
+---call, and plain fields cannot be read: let the factory return an object with methods. Results that cannot be
+---transferred fail alone. A call whose task is cancelled is not made if it was still waiting for its turn; of one that
+---runs, the Lua code is stopped.
+---
+---`proxy:close()`, and leaving the scope of a `<close>` proxy, wait for the calls under way,
+---call the object's own `close` if it has one, give its results, and end the thread. Calls after that are
+---errors; closing again does nothing. A proxy that is collected without being closed ends its thread, too.
+---
+---Raises: the factory's error; `TransferError` for what cannot be transferred; `ValueError` if the factory returns nil; `RuntimeError` outside a task
+---@param factory function makes the object, in the thread
+---@param ... any its arguments
+---@return saros.RemoteObject # the proxy
+function saros.remote(factory, ...) end
+
 ---Run a program: make a loop, run `main` as a task, cancel and await what is left,
 ---close the loop. Mirrors `asyncio.run`.
 ---
@@ -1778,6 +2082,18 @@ function saros.print_tasks(file, options) end
 ---@param ... any its arguments
 ---@return any ... # all its results
 function saros.run(main, ...) end
+
+---Runs a function as a task on the loop of another thread. The function, its arguments and its results are
+---transferred. An error that nobody asks the handle for goes to the exception handler of that loop. A loop of this
+---thread will do as well; then the function and its arguments are what they are. Mirrors
+---`asyncio.run_coroutine_threadsafe`.
+---
+---Raises: RuntimeError if the loop is closed; TransferError; `bad argument`
+---@param loop saros.EventLoop|saros.LoopProxy a loop, or what stands for it in another thread
+---@param fn function what to run there
+---@param ... any its arguments
+---@return saros.ThreadsafeTask # a handle of the task
+function saros.run_coroutine_threadsafe(loop, fn, ...) end
 
 ---Make a loop the policy's current one. Mirrors `asyncio.set_event_loop`.
 ---
@@ -1868,6 +2184,15 @@ function saros.timeout(delay) end
 ---@param when? number seconds by `loop:time()`; nil for no limit
 ---@return saros.Timeout # as of `timeout`
 function saros.timeout_at(when) end
+
+---Runs a function in a thread of the loop's default executor, and suspends the calling task until it is done.
+---Cancelling the task stops the function's Lua code. Mirrors `asyncio.to_thread`.
+---
+---Raises: its own error; TransferError for what cannot be transferred; RuntimeError outside a task
+---@param fn function what to call there, with copies of its upvalues
+---@param ... any its arguments
+---@return any ... # all its results
+function saros.to_thread(fn, ...) end
 
 ---@class saros.wait.options
 ---@field timeout? number seconds, no limit by default, and no error when they are over
@@ -1990,7 +2315,8 @@ function saros.loop.call_soon(fn, ...) end
 function saros.loop.call_soon_threadsafe(fn, ...) end
 
 ---Closes the loop. The tasks that are left get a CancelledError where they wait, and their `<close>`
----scopes run; errors that nobody retrieved are reported. Closing twice is harmless.
+---scopes run; errors that nobody retrieved are reported. The default executor is shut down without waiting for the
+---jobs that run. Closing twice is harmless.
 ---Mirrors `asyncio.loop.close`.
 ---
 ---Raises: RuntimeError if the loop is running
@@ -2155,6 +2481,15 @@ function saros.loop.run() end
 ---Raises: RuntimeError if the loop is closed, or a loop is already running; KeyboardInterrupt
 function saros.loop.run_forever() end
 
+---Runs a function in a worker of an executor. Mirrors `asyncio.loop.run_in_executor`.
+---
+---Raises: RuntimeError if the executor was shut down, or the loop closed; BrokenExecutor
+---@param executor? saros.ThreadPoolExecutor an executor; nil for the loop's default one, which has at most 32 threads, or 4 more than there are processors
+---@param fn function what to call there
+---@param ... any its arguments
+---@return saros.Future # a future of all its results
+function saros.loop.run_in_executor(executor, fn, ...) end
+
 ---Runs one iteration: polls for I/O, moves the timers that are due, runs what was ready.
 ---A loop class overrides it to see every iteration.
 ---
@@ -2174,6 +2509,13 @@ function saros.loop.run_until_complete(x, ...) end
 ---@param enabled boolean true for on
 function saros.loop.set_debug(enabled) end
 
+---Sets the executor that is used where none is given. Closing the loop shuts it down. Mirrors
+---`asyncio.loop.set_default_executor`.
+---
+---Raises: RuntimeError if the loop is closed; `bad argument` for what is no executor
+---@param executor saros.ThreadPoolExecutor what has a method `submit`
+function saros.loop.set_default_executor(executor) end
+
 ---Set the function to call with errors that nobody can catch.
 ---Mirrors `loop.set_exception_handler`.
 ---
@@ -2186,12 +2528,24 @@ function saros.loop.set_exception_handler(handler) end
 ---@param factory? function nil: the default
 function saros.loop.set_task_factory(factory) end
 
+---Shuts the default executor down and waits for its threads, if there is one; it cannot be used afterwards.
+---`saros.run` does so at its end. Mirrors `asyncio.loop.shutdown_default_executor`.
+function saros.loop.shutdown_default_executor() end
+
 ---What the loop has done so far. Not in asyncio.
 ---@return { iterations: integer, callbacks: integer, tasks: integer, timers: integer, busy: number, idle: number, lag: { le: number, count: integer }[] } # `iterations`; `callbacks`, all entries of the ready queue that were taken up, steps of tasks and timers among them; `tasks` and `timers`, those that are not done now; `busy` and `idle`, seconds of real time that the loop ran and waited for events; `lag`: in how many iterations the earliest timer was at most `le` seconds late, by the loop's own clock. The last `le` is infinite
 function saros.loop.stats() end
 
 ---Makes the loop stop at the end of the current iteration. Mirrors `asyncio.loop.stop`.
 function saros.loop.stop() end
+
+---Makes a function that may be passed to any thread: calling it there schedules `fn` on this loop, with copies of
+---the arguments. On the loop's own thread it is `call_soon`. It keeps `fn` alive, but not the loop going.
+---
+---Raises: RuntimeError if the loop is closed
+---@param fn function what to call on this loop
+---@return function # a callable, which raises a RuntimeError once the loop is closed, and a TransferError for arguments that cannot be transferred
+function saros.loop.threadsafe(fn) end
 
 ---The loop's monotonic clock, read afresh. Mirrors `asyncio.loop.time`.
 ---@return number # seconds
