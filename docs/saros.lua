@@ -86,8 +86,11 @@ saros.testing = {}
 ---@overload fun(message_or_fields?: string|table): saros.BrokenBarrierError
 saros.BrokenBarrierError = {}
 
----An executor's workers are gone. Mirrors `concurrent.futures.BrokenExecutor`.
+---An executor's workers are gone, or the worker process that ran a job. Mirrors
+---`concurrent.futures.BrokenExecutor`.
 ---@class saros.BrokenExecutor : saros.Error
+---@field signal? integer the number of the signal that ended the process
+---@field status? integer the exit status of the process, when it ended by itself
 ---@overload fun(message_or_fields?: string|table): saros.BrokenExecutor
 saros.BrokenExecutor = {}
 
@@ -920,6 +923,47 @@ function Object:extend(name) end
 ---@overload fun(maxsize?: number): saros.PriorityQueue
 saros.PriorityQueue = {}
 
+---Runs functions in processes of their own; `local executor <close> = saros.ProcessPoolExecutor()` shuts it down
+---at the end of the scope. Mirrors `concurrent.futures.ProcessPoolExecutor`.
+---@class saros.ProcessPoolExecutor
+local ProcessPoolExecutor = {}
+
+---@class saros.ProcessPoolExecutor.map.options
+---@field chunksize? integer how many items make one job: more are cheaper where calls are short; 1 by default
+---@field timeout? number seconds, counted from the call of `map`, in which all results must have come
+
+---Call a function with each item of a list, in the workers. All calls are submitted at once.
+---Mirrors `concurrent.futures.Executor.map`.
+---
+---Raises: what `submit` raises; `bad argument`; `ValueError` for an unknown option and a chunk of nothing
+---@param fn fun(item: any): any what to call there
+---@param list any[] the items
+---@param options? saros.ProcessPoolExecutor.map.options how to go about it
+---@return saros.MapIterator # an iterator of `index, value` in the order of the list, whose steps suspend the task and raise the call's error, or a `TimeoutError`
+function ProcessPoolExecutor:map(fn, list, options) end
+
+---@class saros.ProcessPoolExecutor.shutdown.options
+---@field wait? boolean return when all processes have ended: a task is suspended, other code blocks; true by default
+---@field cancel_futures? boolean cancel the jobs that no worker has begun; false by default
+
+---Takes no more jobs, and ends the processes when they have done those that there are. It may be called again.
+---Mirrors `concurrent.futures.Executor.shutdown`.
+---
+---Raises: ValueError for an unknown option
+---@param options? saros.ProcessPoolExecutor.shutdown.options what to do about the jobs that there are
+function ProcessPoolExecutor:shutdown(options) end
+
+---Runs a function in a worker process, with copies of its upvalues and arguments. What cannot be transferred makes
+---the future fail, and so does a process that ends meanwhile: with a BrokenExecutor, which has the `signal` or the
+---`status`. Cancelling the future takes a job back that waits, and kills the process of one that runs. Mirrors
+---`concurrent.futures.Executor.submit`.
+---
+---Raises: RuntimeError after `shutdown`, and without a running loop; BrokenExecutor when an initializer has failed, or no process could be started
+---@param fn function what to call there
+---@param ... any its arguments
+---@return saros.Future # a future of all its results; its error, if it is an error object, has the worker's `traceback`
+function ProcessPoolExecutor:submit(fn, ...) end
+
 ---A protocol for streams of bytes. Mirrors `asyncio.Protocol`.
 ---@class saros.Protocol : saros.BaseProtocol
 ---@overload fun(...: any): saros.Protocol
@@ -1486,6 +1530,21 @@ saros.testing.VirtualClockPolicy = {}
 ---Make a loop on a virtual clock.
 ---@return saros.VirtualClockLoop
 function saros.testing.VirtualClockPolicy:new_event_loop() end
+
+---@class saros.ProcessPoolExecutor.options
+---@field max_workers? integer how many processes there may be; by default as many as there are processors
+---@field initializer? function what each worker calls before its first job; if it fails, the executor is broken
+---@field initargs? table a list of its arguments
+
+---Make an executor. Its processes are started when they are needed.
+---`local executor <close> = saros.ProcessPoolExecutor()` shuts it down at the end of the scope.
+---A process that ends before its job is done fails that with a `BrokenExecutor`, and another one
+---takes its place. Mirrors `concurrent.futures.ProcessPoolExecutor`.
+---
+---Raises: `bad argument`; `ValueError` for an unknown option, and if there are to be no workers; `TransferError` for an initializer that cannot be transferred
+---@param options? saros.ProcessPoolExecutor.options how its workers are
+---@return saros.ProcessPoolExecutor
+function saros.ProcessPoolExecutor(options) end
 
 ---@class saros.Runner.options
 ---@field debug? boolean the loop's debug mode
