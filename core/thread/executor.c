@@ -386,7 +386,9 @@ static int executor_tostring(lua_State *L) {
 
 /* Gives the executor its workers; the options are taken over, whatever happens. */
 static void give_workers(lua_State *L, saros_executor_t *executor, saros_workers_options_t *options) {
-  executor->workers = saros__workers_new(options);
+  const saros_command_t *command = &options->command;
+  bool is_complete = !executor->has_processes || (command->program && command->code);
+  if (is_complete) executor->workers = saros__workers_new(options);
   if (executor->workers) return;
   saros__paths_free(&options->paths);
   saros__message_free(options->initializer);

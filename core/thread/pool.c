@@ -48,7 +48,6 @@ static int init_lock(uv_mutex_t *lock) {
 saros_workers_t *saros__workers_new(const saros_workers_options_t *options) {
   saros_workers_t *pool = calloc(1, sizeof *pool);
   if (!pool) return NULL;
-  if (options->class == &saros__process_workers && (!options->command.program || !options->command.code)) goto no_lock;
   if (init_lock(&pool->lock) != 0) goto no_lock;
   if (uv_cond_init(&pool->ended) != 0) goto no_condition;
   atomic_init(&pool->refs, 1);

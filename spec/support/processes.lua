@@ -26,7 +26,7 @@ function processes.count()
   local own, count = processes.own_pid(), 0
   for _, line in ipairs(lines_of("ps -A -o ppid=,args=")) do
     local parent, arguments = line:match("^%s*(%d+)%s+(.*)$")
-    local is_worker = arguments and (arguments:find("serve_parent", 1, true) or arguments:find("<defunct>", 1, true))
+    local is_worker = arguments and (arguments:find("serve_parent", 1, true) or arguments:find("^%[lua.*<defunct>"))
     if tonumber(parent) == own and is_worker then count = count + 1 end
   end
   return count
