@@ -197,6 +197,23 @@ describe("thread #threads", function()
       end)
     end)
 
+    it("is named where a task joins it", function()
+      local outcome, output, errors = run_program [[
+        saros.run(function()
+          local channel = saros.Channel()
+          local thread = saros.Thread {target = function() channel:recv() end}:start()
+          saros.create_task(thread.join, thread):set_name("joiner")
+          saros.create_task(function() channel:send(saros.sleep(0.05, true)) end)
+          saros.create_task(function() thread:join() end):set_name("caller")
+          saros.sleep(0.01)
+          saros.print_tasks()
+          thread:join()
+        end)
+      ]]
+      assert.equal("exit 0", outcome)
+      assert.matches("caller: waiting at [^\n]* in Thread:join\n", output .. errors)
+    end)
+
     it("does not keep a loop going", function()
       local loop <close> = saros.new_event_loop()
       local channel = saros.Channel()

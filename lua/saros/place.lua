@@ -58,7 +58,8 @@ end
 function place.library_name(fn, self)
   local metatable = debug.getmetatable(self)
   if metatable and type(self) ~= "string" then
-    local name = find_name(rawget(metatable, "__index"), fn)
+    local index = rawget(metatable, "__index")
+    local name = find_name(type(index) == "table" and index or metatable, fn)
     if not name and rawequal(rawget(metatable, "__close"), fn) then name = "__close" end
     if name then return ("%s:%s"):format(rawget(metatable, "__name") or type(self), name) end
   end
