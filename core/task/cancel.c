@@ -87,6 +87,7 @@ bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message
   luaL_checkstack(L, 10, NULL);
   saros__future_silence(&task->future);
   if (saros__future_done(&task->future)) return false;
+  if (!saros__future_loop(&task->future)) return false; /* collected, with what the task waited for */
   lua_pushvalue(L, index);
   for (uint32_t hops = 0;; hops++) {
     saros_loop_t *loop = task->future.loop;

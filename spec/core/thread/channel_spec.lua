@@ -345,6 +345,19 @@ describe("core.thread.channel", function()
       assert.is_false(channel:try_send("nobody waits"))
     end)
 
+    it("that are collected leave tasks that cannot be cancelled any more", function()
+      local channel = saros.Channel()
+      local task
+      do
+        local loop = saros.new_event_loop()
+        task = loop:create_task(channel.recv, channel)
+        loop:run_once()
+      end
+      for _ = 1, 4 do collectgarbage() end
+      assert.is_false(task:cancel()) -- it used to write to what the task had waited for
+      assert.is_false(task:done())
+    end)
+
     it("report a task whose coroutine the program has closed, and the value goes to the next", function()
       local loop <close> = saros.new_event_loop()
       local channel = saros.Channel(1)
