@@ -77,7 +77,7 @@ describe("thread #threads", function()
         local thread = saros.Thread {target = function() end}:start()
         thread:join()
       end
-      assert.equal(before, threads.count())
+      assert.equal(before, threads.settle(before))
     end)
 
     it("has a name, for the system too", function()

@@ -1,6 +1,9 @@
 --- Threads, as the system sees those of this process.
 
 local lfs = require "lfs"
+local system = require "system"
+
+local LIMIT = 10 -- seconds
 
 local threads = {}
 
@@ -15,6 +18,14 @@ end
 --- How many there are. Under ThreadSanitizer there is one more, its own.
 function threads.count()
   return #each()
+end
+
+--- How many there are once there are as many as expected: one that has ended, and was waited for, is listed a
+-- little longer.
+function threads.settle(expected)
+  local deadline = system.monotime() + LIMIT
+  while threads.count() ~= expected and system.monotime() < deadline do system.sleep(0.001) end
+  return threads.count()
 end
 
 --- Their names, as a set.

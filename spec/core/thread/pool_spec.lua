@@ -31,14 +31,14 @@ describe("core.thread.pool #threads", function()
     saros.run(function()
       local before = threads.count()
       local executor <close> = saros.ThreadPoolExecutor({max_workers = 3})
-      assert.equal(before, threads.count())
+      assert.equal(before, threads.settle(before))
       executor:submit(nap, 0):await()
       executor:submit(nap, 0):await()
-      assert.equal(before + 1, threads.count())
+      assert.equal(before + 1, threads.settle(before + 1))
       local futures = {}
       for i = 1, 9 do futures[i] = executor:submit(nap, 0.03) end
       saros.gather(futures):await()
-      assert.equal(before + 3, threads.count())
+      assert.equal(before + 3, threads.settle(before + 3))
     end)
   end)
 
@@ -102,7 +102,7 @@ describe("core.thread.pool #threads", function()
     local count, open, memory = threads.count(), fds.count(), resident()
     for _ = 1, 30 do use() end
     collectgarbage()
-    assert.equal(count, threads.count())
+    assert.equal(count, threads.settle(count))
     assert.equal(open, fds.count())
     if os.getenv("SAROS_BUILD") == "release" then assert.is_true(resident() - memory < 4096) end
   end)
@@ -149,6 +149,6 @@ describe("core.thread.pool #threads", function()
     end
     for _ = 1, 2 do collectgarbage() end
     assert.is_true(rounds > 0)
-    assert.equal(before, threads.count())
+    assert.equal(before, threads.settle(before))
   end)
 end)
