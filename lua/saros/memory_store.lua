@@ -4,19 +4,21 @@
 -- `save` for one job at a time. What they raise is reported, and ends a run that cannot be claimed.
 --
 -- - `load()`: the states that were saved, by the names of their jobs
--- - `save(name, state)`: keep the state of a job, a table of strings, numbers and booleans
--- - `claim(run, state)`: begin a run, `{name=, fire_time=, node=, started_at=}`, and keep the state of
---   its job, both or neither. Of all claims with the same name and fire time one succeeds and gets a
---   token, a number that is larger than those of the job's earlier runs; the others get nil
--- - `finish(token, result, state)`: the run has ended: `{outcome=, finished_at=, duration=, attempts=,
---   error=}`; and keep the state of its job
+-- - `save(job)`: keep the state of a job, which is a table of strings, numbers and booleans that
+--   `job:state()` makes; `job.name` is its name
+-- - `claim(run, job)`: begin a run, `{fire_time=, node=, started_at=}`, and keep `job:state(run)`, both or
+--   neither. Of all claims with the same name and fire time one succeeds and gets a token, a number that
+--   is larger than those of the job's earlier runs; the others get nil
+-- - `finish(run, job)`: the run has ended: what `claim` was given has `token` `outcome` `duration`
+--   `attempts` and `error` as well; and keep `job:state()`. It is not given up when the task is cancelled
 -- - `history(name, n)`: a list of the last `n` runs of a job, the newest first
 -- - `close()`: nothing more will be asked for
 -- @module saros.memory_store
 -- @local
 
+-- jobs[name]: a job whose state is asked for when it is loaded, as nothing is lost before.
 -- runs[name]: the last runs of a job in the order in which they were claimed, and `newest`, the
--- latest of all fire times. claimed[token]: a run that has not ended.
+-- latest of all fire times.
 local MemoryStore = {}
 MemoryStore.__index = MemoryStore
 
@@ -28,21 +30,20 @@ MemoryStore.__index = MemoryStore
 function MemoryStore.open(_, options)
   return setmetatable({
     limit = options.history,
-    states = {},
+    jobs = {},
     runs = {},
-    claimed = {},
     last_token = 0,
   }, MemoryStore)
 end
 
 function MemoryStore:load()
   local states = {}
-  for name, state in pairs(self.states) do states[name] = state end
+  for name, job in pairs(self.jobs) do states[name] = job:state() end
   return states
 end
 
-function MemoryStore:save(name, state)
-  self.states[name] = state
+function MemoryStore:save(job)
+  self.jobs[job.name] = job
 end
 
 -- Only what is kept is looked at: the scheduler itself claims no fire time of a trigger twice.
@@ -58,40 +59,36 @@ end
 local function trim(self, runs)
   local i = 1
   while #runs > self.limit and i <= #runs do
-    if runs[i].outcome == "running" then i = i + 1 else table.remove(runs, i) end
+    if not runs[i].outcome then i = i + 1 else table.remove(runs, i) end
   end
 end
 
-function MemoryStore:claim(run, state)
-  local runs = self.runs[run.name]
+function MemoryStore:claim(run, job)
+  local runs = self.runs[job.name]
   if not runs then
     runs = {newest = -math.huge}
-    self.runs[run.name] = runs
+    self.runs[job.name] = runs
   end
   if is_claimed(runs, run.fire_time) then return nil end
   self.last_token = self.last_token + 1
-  run.token, run.outcome = self.last_token, "running"
   runs[#runs + 1] = run
   runs.newest = math.max(runs.newest, run.fire_time)
   trim(self, runs)
-  self.claimed[run.token] = run
-  self.states[run.name] = state
-  return run.token
+  self.jobs[job.name] = job
+  return self.last_token
 end
 
-function MemoryStore:finish(token, result, state)
-  local run = self.claimed[token]
-  self.states[run.name] = state
-  self.claimed[token] = nil
-  for key, value in pairs(result) do run[key] = value end
-  trim(self, self.runs[run.name])
+function MemoryStore:finish(_, job)
+  self.jobs[job.name] = job
+  trim(self, self.runs[job.name])
 end
 
 function MemoryStore:history(name, n)
   local runs, list = self.runs[name] or {}, {}
   for i = #runs, math.max(1, #runs - n + 1), -1 do
-    local copy = {}
+    local copy = {name = name}
     for key, value in pairs(runs[i]) do copy[key] = value end
+    copy.outcome = copy.outcome or "running"
     list[#list + 1] = copy
   end
   return list

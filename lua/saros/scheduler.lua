@@ -76,7 +76,6 @@ local RuntimeError, ValueError = errors.RuntimeError, errors.ValueError
 -- @tfield string name the job's
 -- @tfield number fire_time when it was due, in seconds since the epoch
 -- @tfield number started_at when it began
--- @tfield ?number finished_at when it ended
 -- @tfield string outcome `"running"` `"finished"` `"failed"` or `"cancelled"`
 -- @tfield ?integer attempts how many attempts it took
 -- @tfield ?number duration seconds
@@ -137,7 +136,8 @@ function Scheduler:init(options)
   self.stopping, self.closed, self.finished = false, false, false
   self.hurried = 0 -- by how many signals more than the first
   self.changes = core.WaitQueue("Scheduler")
-  self.context = core.copy_context()
+  -- That the program's own is not is nothing to the runs: nil is the empty one.
+  self.context = core.current_context() and core.copy_context()
   self.events = Events.new(self.loop)
   self.writer = Writer.new(self)
   self.clock = Clock.new(self.loop, function(job, now) due.fire(self, job, now) end)
@@ -182,7 +182,7 @@ end
 local function begin_trigger(self, job, trigger)
   local state = self.stored[job.name]
   self.stored[job.name] = nil
-  if not state or state.cancelled or state.trigger ~= trigger.signature then return trigger:begin(self.loop) end
+  if not state or state.cancelled or state.trigger ~= trigger:signature() then return trigger:begin(self.loop) end
   job:restore(state)
   local point = trigger:continue(self.loop, state.anchor, state.next_fire_time or state.anchor)
   return state.next_fire_time and point

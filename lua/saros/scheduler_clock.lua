@@ -31,7 +31,7 @@ function Clock.new(loop, fire)
     loop = loop,
     fire = fire,
     agendas = {loop = Agenda.new(), wall = Agenda.new()},
-    context = core.copy_context(),
+    context = core.current_context() and core.copy_context(),
   }, Clock)
   self.on_timer = function() self:_on_timer() end
   return self

@@ -49,6 +49,13 @@ function Events:on(event, fn)
   return function() listeners[event] = without(listeners[event], listener) end
 end
 
+--- Whether anybody listens to an event.
+-- @tparam string event
+-- @treturn boolean
+function Events:is_heard(event)
+  return self.listeners[event][1] ~= nil
+end
+
 --- Tell of an event. Each listener is called in a callback of its own, in order, so that none can fail
 -- or suspend what it is told of.
 -- @tparam string event

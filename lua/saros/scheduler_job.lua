@@ -8,7 +8,9 @@
 -- point: the trigger's next point, nil when there is none; due: when that is, with jitter;
 -- active[run] = true while a run is in progress, `running` counts them;
 -- queue: what waits for its turn, in order: ranges of points {first=, last=}, or {fire_time=} of run_now.
-local Job = {}
+--
+-- What most jobs have in common is in the class, as there may be many jobs.
+local Job = {cancelled = false, paused = false, runs = 0, failures = 0, misses = 0}
 Job.__index = Job
 
 local COUNTERS = {"runs", "failures", "misses"}
@@ -19,23 +21,21 @@ local LAST = {"last_run_at", "last_duration", "last_error"}
 -- @tparam integer number larger than those of the jobs that come before it
 -- @treturn table
 function Job.new(name, number)
-  local self = setmetatable({name = name, number = number, active = {}, running = 0}, Job)
-  self:reset()
-  return self
+  return setmetatable({name = name, number = number, active = {}, running = 0, queue = {}}, Job)
 end
 
 --- Forget what it was, but not what runs.
 function Job:reset()
-  self.cancelled, self.paused = false, false
+  self.cancelled, self.paused = nil, nil
   self.queue = {}
-  for _, name in ipairs(COUNTERS) do self[name] = 0 end
+  for _, name in ipairs(COUNTERS) do self[name] = nil end
   for _, name in ipairs(LAST) do self[name] = nil end
 end
 
 --- Go on with what was counted before a restart.
 -- @tparam table state
 function Job:restore(state)
-  self.paused = state.paused or false
+  self.paused = state.paused
   for _, name in ipairs(COUNTERS) do self[name] = state[name] end
   for _, name in ipairs(LAST) do self[name] = state[name] end
 end
@@ -69,17 +69,17 @@ local function next_fire_time(self, claiming)
     if range.first then first = earlier(first, trigger:fire_time(range.first)) end
   end
   for run in pairs(self.active) do
-    if run ~= claiming and not run.token and not run.manual then first = earlier(first, run.fire_time) end
+    if run.record ~= claiming and not run.token and not run.manual then first = earlier(first, run.fire_time) end
   end
   return first or self.point and trigger:fire_time(self.point)
 end
 
 --- What a store keeps.
--- @tparam ?table claiming the run that is being claimed along with it
+-- @tparam ?table claiming what a store was given of the run that it claims
 -- @treturn table
 function Job:state(claiming)
   local state = {
-    trigger = self.trigger.signature,
+    trigger = self.trigger:signature(),
     anchor = self.trigger.anchor,
     next_fire_time = not self.cancelled and next_fire_time(self, claiming) or nil,
     cancelled = self.cancelled,

@@ -27,9 +27,10 @@ local function describe(exception)
   return {exception = exception, traceback = debug.traceback(nil, 2)}
 end
 
-local function call(self, info)
-  local limit <close> = self.options.timeout and timeout.timeout(self.options.timeout)
-  self.limit = limit
+-- `scope` gets the time limit, which tells afterwards whether the time was up.
+local function call(self, scope, info)
+  local limit <close> = scope and timeout.timeout(self.options.timeout)
+  if scope then scope.limit = limit end
   local args = self.options.args
   if not args then return self.fn(info) end
   local n = args.n or #args
@@ -38,10 +39,18 @@ local function call(self, info)
   self.fn(table.unpack(all, 1, n + 1))
 end
 
+local function explain_timeout(self, scope, failure)
+  local is_up = scope and scope.limit and scope.limit:expired()
+  if not is_up or not is_error(failure.exception, errors.TimeoutError) then return end
+  local message = "an attempt of the job '%s' took longer than %g seconds"
+  failure.exception = errors.TimeoutError(message:format(self.job.name, self.options.timeout))
+end
+
 -- Returns nil, or what failed.
 local function attempt(self, number)
   self.attempts = number
-  local ok, failure = xpcall(call, describe, self, {
+  local scope = self.options.timeout and {}
+  local ok, failure = xpcall(call, describe, self, scope, {
     name = self.job.name,
     fire_time = self.fire_time,
     attempt = number,
@@ -51,11 +60,7 @@ local function attempt(self, number)
   if ok then return nil end
   -- Out of memory, or an error in the message handler: Lua hands over what it has.
   if type(failure) ~= "table" or failure.traceback == nil then failure = {exception = failure} end
-  local limit = self.limit
-  if limit and limit:expired() and is_error(failure.exception, errors.TimeoutError) then
-    local message = ("an attempt of the job '%s' took longer than %g seconds")
-    failure.exception = errors.TimeoutError(message:format(self.job.name, self.options.timeout))
-  end
+  explain_timeout(self, scope, failure)
   return failure
 end
 
@@ -97,21 +102,30 @@ end
 
 -- ---- beginning and end ----
 
-local function emit(self, event, details)
-  self.scheduler.events:emit(event, self.job.name, self.fire_time, details)
+local function emit(self, event, duration, exception)
+  local events = self.scheduler.events
+  if not events:is_heard(event) then return end
+  events:emit(event, self.job.name, self.fire_time, {
+    attempts = self.attempts > 0 and self.attempts or nil,
+    duration = duration,
+    error = exception,
+  })
 end
 
 -- Whether the run is this node's. A run that was asked for has no fire time of its own, so it takes
 -- the next that is free.
 local function claim(self)
   local job, scheduler = self.job, self.scheduler
+  local record = {
+    fire_time = self.fire_time,
+    node = scheduler.node,
+    started_at = scheduler.loop:wall_time(),
+    token = nil, outcome = nil, duration = nil, attempts = nil, error = nil,
+  }
+  self.record = record
   repeat
-    self.token = scheduler.store:claim({
-      name = job.name,
-      fire_time = self.fire_time,
-      node = scheduler.node,
-      started_at = scheduler.loop:wall_time(),
-    }, job:state(self))
+    record.fire_time = self.fire_time
+    self.token = scheduler.store:claim(record, job)
     if self.token then return true end
     self.fire_time = self.fire_time + NUDGE
   until not self.manual
@@ -127,9 +141,9 @@ local function begin(self)
 end
 
 -- Whatever the store does about it, the scheduler goes on.
-local function save_end(self, result, state)
+local function save_end(self)
   local scheduler = self.scheduler
-  local ok, failure = pcall(scheduler.store.finish, scheduler.store, self.token, result, state)
+  local ok, failure = pcall(scheduler.store.finish, scheduler.store, self.record, self.job)
   if ok then return end
   scheduler.loop:call_exception_handler {
     message = ("the end of a run of the job '%s' cannot be stored"):format(self.job.name),
@@ -147,31 +161,26 @@ local function report(self, failure)
   }
 end
 
-local function count_failure(self, failure)
+local function count_failure(self, failure, duration)
   local job = self.job
   job.failures = job.failures + 1
   job.last_error = describe_text(failure.exception)
   report(self, failure)
-  emit(self, "failed", {attempts = self.attempts, duration = self.duration, error = failure.exception})
+  emit(self, "failed", duration, failure.exception)
 end
 
 local function finish(self, outcome, failure)
-  local job, loop = self.job, self.scheduler.loop
-  self.duration = loop:time() - self.started
-  job.last_duration = self.duration
+  local job, loop, record = self.job, self.scheduler.loop, self.record
+  local duration = loop:time() - self.started
+  job.last_duration, job.last_error = duration, nil
   if outcome == "failed" then
-    count_failure(self, failure)
+    count_failure(self, failure, duration)
   else
-    job.last_error = nil
-    emit(self, outcome, {attempts = self.attempts, duration = self.duration})
+    emit(self, outcome, duration)
   end
-  save_end(self, {
-    outcome = outcome,
-    finished_at = loop:wall_time(),
-    duration = self.duration,
-    attempts = self.attempts,
-    error = job.last_error,
-  }, job:state())
+  record.token, record.outcome, record.error = self.token, outcome, job.last_error
+  record.duration, record.attempts = duration, self.attempts
+  save_end(self)
 end
 
 local function perform(self)
@@ -182,7 +191,8 @@ local function perform(self)
   if not ok then
     if is_cancelled(self, claimed.exception) then error(claimed.exception, 0) end
     self.begun = true
-    return count_failure(self, claimed)
+    count_failure(self, claimed)
+    return
   end
   self.begun = true
   if not claimed then return end
@@ -208,6 +218,8 @@ function Run.start(scheduler, job, fire_time, manual)
     fire_time = fire_time,
     manual = manual,
     attempts = 0,
+    -- What comes later has its place already, as there may be many runs.
+    task = nil, record = nil, token = nil, begun = nil, started = nil,
   }, Run)
   job.active[self] = true
   job.running = job.running + 1

@@ -4,8 +4,8 @@
 -- others pass it to the trigger's methods.
 --
 -- - `trigger.clock`: by which clock it goes, `"loop"` or `"wall"`
--- - `trigger.signature`: a text that is the same for the same trigger
 -- - `trigger.repeats`: whether there is another point after a point
+-- - `signature()`: a text that is the same for the same trigger
 -- - `begin(loop)`: start it now; gives the first point
 -- - `continue(loop, anchor, fire_time)`: go on with what a trigger of this signature has begun, its
 --   `anchor`, and the fire time of its next point; gives that point
@@ -45,6 +45,10 @@ function Interval:continue(loop, anchor, fire_time)
   return math.floor((fire_time - anchor) / self.interval + 0.5)
 end
 
+function Interval:signature()
+  return ("every %.17g s after %.17g s"):format(self.interval, self.delay)
+end
+
 function Interval:due(point)
   return self.start + point * self.interval
 end
@@ -74,11 +78,7 @@ end
 -- @tparam number delay seconds until the first point
 -- @treturn table
 function triggers.interval(interval, delay)
-  return setmetatable({
-    interval = interval,
-    delay = delay,
-    signature = ("every %.17g s after %.17g s"):format(interval, delay),
-  }, Interval)
+  return setmetatable({interval = interval, delay = delay}, Interval)
 end
 
 -- ---- once ----
@@ -99,6 +99,11 @@ function Once:continue(loop, anchor)
   self.anchor = anchor
   if self.clock == "loop" then self.start = loop:time() + (anchor - loop:wall_time()) end
   return anchor
+end
+
+function Once:signature()
+  if self.clock == "loop" then return ("once after %.17g s"):format(self.delay) end
+  return ("at %.17g"):format(self.anchor)
 end
 
 function Once:due()
@@ -125,14 +130,14 @@ end
 -- @tparam number delay seconds by the loop's clock
 -- @treturn table
 function triggers.once(delay)
-  return setmetatable({clock = "loop", delay = delay, signature = ("once after %.17g s"):format(delay)}, Once)
+  return setmetatable({clock = "loop", delay = delay}, Once)
 end
 
 --- A trigger with one point, by the wall clock.
 -- @tparam number when seconds since the epoch
 -- @treturn table
 function triggers.at(when)
-  return setmetatable({clock = "wall", anchor = when + 0.0, signature = ("at %.17g"):format(when)}, Once)
+  return setmetatable({clock = "wall", anchor = when + 0.0}, Once)
 end
 
 -- ---- cron ----
@@ -151,6 +156,10 @@ end
 function Cron:continue(_, anchor, fire_time)
   self.anchor = anchor
   return fire_time
+end
+
+function Cron:signature()
+  return ("cron %s in %s"):format(self.expression, self.cron.timezone)
 end
 
 function Cron:due(point)
@@ -187,12 +196,7 @@ end
 -- @treturn table
 -- @raise `ValueError`
 function triggers.cron(expression, timezone)
-  local parsed = cron.parse(expression, {timezone = timezone})
-  return setmetatable({
-    cron = parsed,
-    expression = expression,
-    signature = ("cron %s in %s"):format(expression, parsed.timezone),
-  }, Cron)
+  return setmetatable({cron = cron.parse(expression, {timezone = timezone}), expression = expression}, Cron)
 end
 
 return triggers

@@ -19,10 +19,9 @@ function Writer.new(scheduler)
   return setmetatable({scheduler = scheduler, dirty = {}, pending = {}}, Writer)
 end
 
--- The state is taken when it is written, so it is the newest.
 local function save_one(self, job)
   local scheduler = self.scheduler
-  local ok, failure = pcall(scheduler.store.save, scheduler.store, job.name, job:state())
+  local ok, failure = pcall(scheduler.store.save, scheduler.store, job)
   if ok then return end
   scheduler.loop:call_exception_handler {
     message = ("the state of the job '%s' cannot be stored"):format(job.name),
