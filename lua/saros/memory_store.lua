@@ -25,7 +25,7 @@ MemoryStore.__index = MemoryStore
 --- Make an empty store.
 -- @tparam string _ what the program called it, `"memory"`
 -- @tparam table options
--- @tparam integer options.history how many ended runs of a job to keep
+-- @tparam integer options.history how many runs of a job to keep, not counting more that are in progress
 -- @treturn table
 function MemoryStore.open(_, options)
   return setmetatable({

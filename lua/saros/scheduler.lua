@@ -118,7 +118,7 @@ local Scheduler = Class.new("Scheduler")
 -- @tparam[opt=0] number options.jitter of jobs that say nothing else, in seconds
 -- @tparam[opt=10] number options.shutdown_timeout how many seconds runs have to end by themselves when
 -- the scheduler is closed
--- @tparam[opt=10] integer options.history how many ended runs of each job are kept in memory
+-- @tparam[opt=10] integer options.history how many runs of each job are kept in memory
 -- @tparam[opt="local"] string options.node what runs are told about where they run
 -- @raise `bad argument`; `ValueError` for an unknown option, an unknown store, which lists the known
 -- ones, an unknown time zone, and a value out of range; `RuntimeError` outside a loop

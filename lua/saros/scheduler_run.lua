@@ -22,9 +22,17 @@ end
 
 -- ---- one attempt ----
 
--- What failed, with the traceback that only a message handler can see.
-local function describe(exception)
-  return {exception = exception, traceback = debug.traceback(nil, 2)}
+-- As pcall, but what failed comes as `{exception=, traceback=}`. The message handler, which alone can see
+-- the traceback, must not change the error: the scopes that it leaves look at it, those of timeouts too.
+local function attempt_call(fn, ...)
+  local traceback
+  local function keep_traceback(exception)
+    traceback = debug.traceback(nil, 2)
+    return exception
+  end
+  local ok, result = xpcall(fn, keep_traceback, ...)
+  if ok then return true, result end
+  return false, {exception = result, traceback = traceback}
 end
 
 -- `scope` gets the time limit, which tells afterwards whether the time was up.
@@ -50,7 +58,7 @@ end
 local function attempt(self, number)
   self.attempts = number
   local scope = self.options.timeout and {}
-  local ok, failure = xpcall(call, describe, self, scope, {
+  local ok, failure = attempt_call(call, self, scope, {
     name = self.job.name,
     fire_time = self.fire_time,
     attempt = number,
@@ -58,8 +66,6 @@ local function attempt(self, number)
     token = self.token,
   })
   if ok then return nil end
-  -- Out of memory, or an error in the message handler: Lua hands over what it has.
-  if type(failure) ~= "table" or failure.traceback == nil then failure = {exception = failure} end
   explain_timeout(self, scope, failure)
   return failure
 end
@@ -187,7 +193,7 @@ local function perform(self)
   -- An eager task is here before who made it knows it.
   self.task = core.current_task()
   self.scheduler.tasks[self.task] = self
-  local ok, claimed = xpcall(claim, describe, self)
+  local ok, claimed = attempt_call(claim, self)
   if not ok then
     if is_cancelled(self, claimed.exception) then error(claimed.exception, 0) end
     self.begun = true
