@@ -83,29 +83,28 @@ local RuntimeError, ValueError = errors.RuntimeError, errors.ValueError
 -- @tfield string node where it ran
 -- @tfield integer token the run's
 
+--- How a job runs: the options of the methods that schedule.
+--
+-- With `overlap = "skip"` a run that is due while another one is in progress is left out; with `"queue"` it
+-- waits; with `"replace"` the one in progress is cancelled, and the new one begins when that has ended; with
+-- `"allow"` both are in progress. With `coalesce = "all"` overdue runs begin one after the other, or with
+-- `overlap = "allow"` at once.
+-- @table JobOptions
+-- @tfield ?table args a list, with `n` if nil is in it: the function's arguments, before the SchedulerRun
+-- @tfield ?number timeout how many seconds an attempt may take; then it is cancelled, and has failed
+-- @tfield ?integer retries how many more attempts a run has after one that failed; 0
+-- @tfield ?number retry_delay seconds before the first retry, twice as many before each next one; from half
+-- of that to all of it, at random; 1
+-- @tfield ?number retry_max_delay the most of these seconds; 60
+-- @tfield ?string overlap what a run does that is due while another one is in progress: `"skip"`, the
+-- default, `"queue"` `"replace"` or `"allow"`
+-- @tfield ?number grace how many seconds late a run may begin, more than 0, else it is missed; no limit
+-- @tfield ?string coalesce which of several overdue runs are made up for: the `"latest"`, the default, or `"all"`
+-- @tfield ?number jitter up to how many seconds later each run begins, at random; the scheduler's
+-- @tfield ?string timezone of a cron expression, and for `schedule_cron` only; the scheduler's
+-- @tfield ?boolean replace take the place of the job with this name, whose runs in progress go on; false
+
 --- Runs jobs, on the loop on which it was made, from the moment at which they are scheduled.
---
--- The methods that schedule take these options:
---
--- | option            | default    | means                                                                |
--- |-------------------|------------|----------------------------------------------------------------------|
--- | `args`            | none       | a list: the function's arguments, before the SchedulerRun             |
--- | `timeout`         | none       | how many seconds an attempt may take; then it is cancelled and failed |
--- | `retries`         | 0          | how many more attempts a run has after one that failed                |
--- | `retry_delay`     | 1          | seconds before the first retry; twice as many before each next one    |
--- | `retry_max_delay` | 60         | the most of these seconds                                             |
--- | `overlap`         | `"skip"`   | what a run does that is due while another one is in progress          |
--- | `grace`           | no limit   | how many seconds late a run may begin, more than 0; else it is missed |
--- | `coalesce`        | `"latest"` | which of several overdue runs are made up for: the latest, or `"all"` |
--- | `jitter`          | the scheduler's | up to how many seconds later each run begins, at random          |
--- | `timezone`        | the scheduler's | of a cron expression                                             |
--- | `replace`         | false      | take the place of the job with this name, whose runs in progress go on |
---
--- The wait before a retry is from half of what is said here to all of it, at random.
---
--- `overlap`: `"skip"`, the run is left out; `"queue"`, it waits; `"replace"`, the one in progress is
--- cancelled, and the new one begins when that has ended; `"allow"`, both are in progress. With
--- `coalesce = "all"` the overdue runs begin one after the other, or with `overlap = "allow"` at once.
 -- @type Scheduler
 local Scheduler = Class.new("Scheduler")
 
@@ -219,7 +218,7 @@ end
 -- @tparam function fn any callable; it may suspend. Called with `args`, then a SchedulerRun
 -- @tparam number interval seconds, more than 0
 -- @tparam[opt=0] number delay seconds until the first run
--- @tparam ?table options those of the class's description
+-- @tparam ?JobOptions options how it runs
 -- @raise `ValueError` for a name that is taken, an interval that is not positive, a negative delay, an
 -- unknown option or a value out of range; `RuntimeError` once it is stopped; `bad argument`
 function Scheduler:schedule_recurring(name, fn, interval, delay, options)
@@ -235,7 +234,7 @@ end
 -- @tparam string name the job's
 -- @tparam function fn as of `schedule_recurring`
 -- @tparam number delay seconds, 0 or more
--- @tparam ?table options those of the class's description
+-- @tparam ?JobOptions options how it runs
 -- @raise as `schedule_recurring`
 function Scheduler:schedule_once(name, fn, delay, options)
   check_job(self, "schedule_once", name, fn)
@@ -248,7 +247,7 @@ end
 -- @tparam string name the job's
 -- @tparam function fn as of `schedule_recurring`
 -- @tparam number when seconds since the epoch
--- @tparam ?table options those of the class's description
+-- @tparam ?JobOptions options how it runs
 -- @raise as `schedule_recurring`
 function Scheduler:schedule_at(name, fn, when, options)
   check_job(self, "schedule_at", name, fn)
@@ -261,7 +260,7 @@ end
 -- @tparam string name the job's
 -- @tparam function fn as of `schedule_recurring`
 -- @tparam string expression as of `saros.cron.parse`
--- @tparam ?table options those of the class's description
+-- @tparam ?JobOptions options how it runs
 -- @raise as `schedule_recurring`; `ValueError` for an expression that is invalid or never runs, and for an
 -- unknown time zone
 function Scheduler:schedule_cron(name, fn, expression, options)
