@@ -1,4 +1,5 @@
 --- The `saros` command line, as its users see it: output, messages, exit statuses.
+local saros = require "saros"
 local process = require "spec.support.process"
 local scripts = require "spec.support.scripts"
 
@@ -157,6 +158,18 @@ describe("SIGUSR1 under the saros command", function()
       running:signal("SIGUSR1")
       assert.equal("ready\nthe tasks\n", running:expect("^ready\nthe tasks\n$"), what)
     end
+  end)
+
+  it("shows who awaits whom", function()
+    local running <close> = process.saros("-e", [[
+      io.stdout:setvbuf("no")
+      local task = saros.create_task(function() print("ready") saros.Event():wait() end):set_name("child")
+      task:await()]])
+    running:expect("^ready\n$")
+    running:signal("SIGUSR1")
+    local limit = saros.monotonic() + LIMIT
+    while not running:errors():find("child", 1, true) and saros.monotonic() < limit do os.execute("sleep 0.01") end
+    assert.matches("^%S+ %(main%): waiting .-child: waiting .- in Event:wait", running:errors())
   end)
 
   it("is the script's own when it handles it", function()

@@ -66,7 +66,7 @@ describe("a script under the saros command", function()
   it("runs what it leaves scheduled", function()
     assert.equal("main ends\ntask\ntimer\n", output_of([[
       saros.create_task(function() saros.sleep(0.01) print("task") end)
-      saros.get_running_loop():call_later(0.03, print, "timer")
+      saros.get_running_loop():call_later(0.4, print, "timer")
       print("main ends")]]))
   end)
 
@@ -82,7 +82,7 @@ describe("a script under the saros command", function()
   it("runs callbacks that it scheduled before its first await", function()
     assert.equal("soon\nslept\nlater\n", output_of([[
       local loop = require "saros.loop"
-      loop.call_later(0.03, print, "later")
+      loop.call_later(0.4, print, "later")
       loop.call_soon(print, "soon")
       saros.sleep(0.01)
       print("slept")]]))
@@ -189,6 +189,17 @@ describe("a script that fails under the saros command", function()
       (failure_of("saros.sleep('soon')")))
     assert.equal("saros: FILE:1: bad argument #1 to 'create_task' (function expected, got no value)",
       (failure_of("local function work() end saros.create_task(work())")))
+  end)
+
+  it("is told of each error in a group, and where it was raised", function()
+    local _, errors = failure_of([[
+      local function fails() error(saros.ValueError("inner")) end
+      local group <close> = saros.TaskGroup()
+      group:create_task(fails)
+      group:create_task(error, "a string")]])
+    assert.matches("^saros: ExceptionGroup: unhandled errors in a TaskGroup %(2 errors: .-\nstack traceback:", errors)
+    assert.matches("\n  ValueError: inner\n  stack traceback:\n  \t%[C%]: in global 'error'\n  \tFILE:1: ", errors)
+    assert.matches("\n  Error: a string\n  stack traceback:\n", errors)
   end)
 
   it("learns the options that there are", function()

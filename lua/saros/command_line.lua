@@ -16,9 +16,8 @@ local command_line = {}
 function command_line.parser(name, description)
   local found, argparse = pcall(require, "argparse")
   if not found then
-    local message = "'%s' needs the Lua module argparse, which is not installed "
-      .. "(Debian and Ubuntu have it as lua-argparse, LuaRocks as argparse)"
-    error(core.errors.RuntimeError(message:format(name)))
+    error(core.errors.RuntimeError("this command needs the Lua module argparse, which is not installed "
+      .. "(Debian and Ubuntu have it as lua-argparse, LuaRocks as argparse)"))
   end
   return argparse(name, description)
 end

@@ -51,7 +51,8 @@ end
 
 -- The whole character at the position, for messages; nil at the end.
 function FieldReader:character()
-  return self.position <= self.stop and self.text:match("^[^\x80-\xBF][\x80-\xBF]*", self.position) or nil
+  if self.position > self.stop then return nil end
+  return in_a_line(self.text:match("^.[\x80-\xBF]*", self.position))
 end
 
 function FieldReader:fail_without(what)

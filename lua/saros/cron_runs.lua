@@ -20,7 +20,7 @@ local function runs_at_beginning(fields, zone, segment)
   local shown = zone:segment(segment.from - 1).local_to
   if shown >= segment.local_from then return false end
   local skipped = search.next(fields, shown)
-  return skipped ~= nil and skipped <= segment.local_from
+  return skipped ~= nil and skipped < segment.local_from
 end
 
 --- The first run at a time or later.

@@ -11,6 +11,7 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
+local error_text = require "saros.error_text"
 local logger = require "saros.logger"
 
 local EventLoop = core.EventLoop
@@ -30,21 +31,6 @@ end
 
 local function indent(text)
   return (text:gsub("\n", "\n  "))
-end
-
--- The error itself, then where it was raised, then the errors inside it.
-local function add_exception(lines, exception, traceback)
-  lines[#lines + 1] = safe_tostring(exception)
-  if core.is_error(exception) then
-    traceback = exception.traceback or traceback
-  end
-  if traceback then lines[#lines + 1] = safe_tostring(traceback) end
-  if not core.is_error(exception, core.errors.ExceptionGroup) then return end
-  for _, inner in ipairs(exception.errors or {}) do
-    local inner_lines = {}
-    add_exception(inner_lines, inner)
-    lines[#lines + 1] = "  " .. indent(table.concat(inner_lines, "\n"))
-  end
 end
 
 local function sorted_fields(context)
@@ -72,7 +58,7 @@ local function format_context(context)
     lines[#lines + 1] = name .. ": " .. value
   end
   if context.exception ~= nil then
-    add_exception(lines, context.exception, context.traceback)
+    lines[#lines + 1] = error_text(context.exception, context.traceback, safe_tostring)
   elseif context.traceback then
     lines[#lines + 1] = safe_tostring(context.traceback)
   end

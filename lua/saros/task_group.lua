@@ -45,7 +45,9 @@ local function abort(self)
 end
 
 local function note_failure(self, task, failure)
-  self.errors[#self.errors + 1] = core.wrap_error(failure)
+  local noted = core.wrap_error(failure)
+  if noted ~= failure then noted.traceback = task:traceback() end -- a string cannot carry it
+  self.errors[#self.errors + 1] = noted
   if self.base_error == nil and is_base_error(failure) then self.base_error = failure end
   if self.parent:done() then
     self.parent:get_loop():call_exception_handler {

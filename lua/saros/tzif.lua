@@ -37,13 +37,9 @@ local function read_kinds(bytes, position, header)
   local names = bytes:sub(position + header.kinds * KIND_SIZE):sub(1, header.characters)
   local kinds = {}
   for i = 1, header.kinds do
-    local offset, is_daylight, name
-    offset, is_daylight, name, position = (">i4BB"):unpack(bytes, position)
-    kinds[i] = {
-      offset = offset,
-      is_daylight = is_daylight ~= 0,
-      abbreviation = ("z"):unpack(names, name + 1),
-    }
+    local offset, name
+    offset, name, position = (">i4xB"):unpack(bytes, position) -- between them: whether that is summer time
+    kinds[i] = {offset = offset, abbreviation = ("z"):unpack(names, name + 1)}
   end
   return kinds, position + header.characters
 end
@@ -76,9 +72,8 @@ end
 --- Read the content of a file.
 -- @tparam string bytes all of it
 -- @treturn ?table `times`: when the clocks changed, in seconds since the epoch, ascending;
--- `kinds`: to what, each with `offset` in seconds east of UTC, `abbreviation` and
--- `is_daylight`; `first`: the same before the first change; `rule`: the text for
--- `saros.zone_rule`, nil or empty where there is none
+-- `kinds`: to what, each with `offset` in seconds east of UTC and `abbreviation`; `first`: the
+-- same before the first change; `rule`: the text for `saros.zone_rule`, nil or empty where there is none
 -- @treturn ?string what is wrong with it, instead
 function tzif.parse(bytes)
   local ok, result = pcall(read, bytes)
