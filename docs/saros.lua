@@ -189,7 +189,7 @@ saros.InvalidStateError = {}
 ---@field coalesce? string which of several overdue runs are made up for: the `"latest"`, the default, or `"all"`
 ---@field jitter? number up to how many seconds later each run begins, at random; the scheduler's
 ---@field timezone? string of a cron expression, and for `schedule_cron` only; the scheduler's
----@field replace? boolean take the place of the job with this name, whose runs in progress go on; false
+---@field replace? boolean take the place of the job with this name, if there is one: its runs in progress go on, and a pause and what was counted stay; false
 
 ---How a job is, as `Scheduler:status` tells it.
 ---@class saros.JobStatus

@@ -24,7 +24,7 @@ describe("saros.scheduler_agenda", function()
     assert.same({2, 4, 6, 3, 1, 5}, numbers)
   end)
 
-  it("agrees with a sorted list, whatever is set, moved and taken out", function()
+  it("agrees with a sorted list, whatever is set, moved and taken out #many", function()
     local agenda, items, dues = Agenda.new(), {}, {}
     for i = 1, 200 do items[i] = {number = i} end
     local random = 1

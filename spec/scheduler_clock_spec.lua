@@ -99,7 +99,7 @@ describe("saros.scheduler_clock", function()
     end))
   end)
 
-  describe("1,000 jobs due at the same instant", function()
+  describe("1,000 jobs due at the same instant #many", function()
     it("all run then, in the order in which they were scheduled", async(function()
       local scheduler <close> = saros.Scheduler()
       local order = {}

@@ -33,7 +33,7 @@ describe("saros.scheduler", function()
       assert.same({ 0, 5 }, others)
     end))
 
-    it("does not drift: 10,000 runs are each exactly on time, however long they take", async(function()
+    it("does not drift: 10,000 runs are each exactly on time, however long they take #many", async(function()
       local scheduler <close> = saros.Scheduler()
       local runs, durations = 0, { 0, 0.03, 0.0999, 0.05 }
       scheduler:schedule_recurring("beat", function(run)
@@ -136,7 +136,7 @@ describe("saros.scheduler", function()
       assert.same({ 2 * 86400 + 9 * 3600, 3 * 86400 + 9 * 3600 }, others)
     end))
 
-    it("spends a year in about a second", async(function()
+    it("spends a year in about a second #many", async(function()
       local scheduler <close> = saros.Scheduler { timezone = "Europe/Berlin" }
       local hours, days, last = 0, 0, 0
       scheduler:schedule_cron("hourly", function(run)

@@ -102,7 +102,8 @@ local RuntimeError, ValueError = errors.RuntimeError, errors.ValueError
 -- @tfield ?string coalesce which of several overdue runs are made up for: the `"latest"`, the default, or `"all"`
 -- @tfield ?number jitter up to how many seconds later each run begins, at random; the scheduler's
 -- @tfield ?string timezone of a cron expression, and for `schedule_cron` only; the scheduler's
--- @tfield ?boolean replace take the place of the job with this name, whose runs in progress go on; false
+-- @tfield ?boolean replace take the place of the job with this name, if there is one: its runs in progress
+-- go on, and a pause and what was counted stay; false
 
 --- Runs jobs, on the loop on which it was made, from the moment at which they are scheduled.
 -- @type Scheduler
@@ -448,7 +449,7 @@ local function is_finished(self)
 end
 
 local function refuse_in_job(self, task)
-  if not self.tasks[task] then return end
+  if not (task and self.tasks[task]) then return end
   error(RuntimeError("a job cannot wait for its own end: it can stop the scheduler, but not close it"))
 end
 
@@ -457,7 +458,9 @@ end
 -- closes the scheduler as well. While it waits, it takes the place of other handlers of these signals.
 -- @raise `CancelledError`; `RuntimeError` in one of its jobs, and outside a task
 function Scheduler:serve()
-  refuse_in_job(self, core.current_task())
+  local task = core.current_task()
+  if not task then error(RuntimeError("serve() waits, so it can only be called in a task")) end
+  refuse_in_job(self, task)
   local _ <close> = shutdown.watch_signals(self)
   local ok, failure = pcall(shutdown.wait_until, self, is_stopping)
   self:close()

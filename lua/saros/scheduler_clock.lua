@@ -54,14 +54,18 @@ local function nearest(self)
 end
 
 local function set_timer(self)
-  if self.firing then return end
   local when = nearest(self)
   if when == self.when then return end
   if self.timer then self.timer:cancel() end
   self.when = when
-  -- What happens to set the timer is nothing to the runs that it starts.
-  local outer = core.change_context(self.context)
   self.timer = when and self.loop:call_at(when, self.on_timer)
+end
+
+-- What happens to set the timer is nothing to the runs that it starts.
+local function set_timer_in_context(self)
+  if self.firing then return end -- it is set once, for all that fire
+  local outer = core.change_context(self.context)
+  set_timer(self)
   core.change_context(outer)
 end
 
@@ -70,14 +74,14 @@ end
 -- @tparam number due by the clock of its trigger
 function Clock:set(job, due)
   self.agendas[job.trigger.clock]:set(job, due)
-  set_timer(self)
+  set_timer_in_context(self)
 end
 
 --- Forget a job; nothing happens if it was not set.
 -- @tparam table job
 function Clock:remove(job)
   self.agendas[job.trigger.clock]:remove(job)
-  set_timer(self)
+  set_timer_in_context(self)
 end
 
 --- The time by one of the clocks.
@@ -99,8 +103,9 @@ local function fire_protected(self, agenda, job, now)
   }
 end
 
-local function fire_due(self, agenda, now, most)
+local function fire_due(self, agenda, read_clock, most)
   local due, job = agenda:first()
+  local now = due and read_clock(self.loop)
   while due and due <= now and most > 0 do
     fire_protected(self, agenda, job, now)
     most = most - 1
@@ -112,8 +117,8 @@ end
 function Clock:_on_timer()
   self.timer, self.when, self.wall_due = nil, nil, nil
   self.firing = true
-  local most = fire_due(self, self.agendas.loop, self.loop:time(), BATCH)
-  fire_due(self, self.agendas.wall, self.loop:wall_time(), most)
+  local most = fire_due(self, self.agendas.loop, self.loop.time, BATCH)
+  fire_due(self, self.agendas.wall, self.loop.wall_time, most)
   self.firing = false
   set_timer(self)
 end
@@ -121,7 +126,7 @@ end
 --- Forget all jobs.
 function Clock:stop()
   for _, agenda in pairs(self.agendas) do agenda:clear() end
-  set_timer(self)
+  set_timer_in_context(self)
 end
 
 return Clock
