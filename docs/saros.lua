@@ -1274,7 +1274,8 @@ function saros.Scheduler:resume(name) end
 ---@return boolean # false if it was left out because of another run
 function saros.Scheduler:run_now(name) end
 
----Run a function once, at a time of the wall clock; at once if that is past.
+---Run a function once, at a time of the wall clock; at once if that is past. A name and a time are one run:
+---if the job with this name has run for this very time, it does not do so again.
 ---
 ---Raises: as `schedule_recurring`
 ---@param name string the job's

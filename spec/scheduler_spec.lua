@@ -99,6 +99,42 @@ describe("saros.scheduler", function()
       assert.same({ 0, 10, 101 }, times)
     end))
 
+    it("can be scheduled again at the instant at which it ran", async(function()
+      local scheduler <close> = saros.Scheduler()
+      local times, job = recorder()
+      for _ = 1, 3 do
+        scheduler:schedule_once("job", job, 0)
+        for _ = 1, 5 do saros.sleep(0) end
+      end
+      scheduler:schedule_recurring("job", job, 10)
+      for _ = 1, 5 do saros.sleep(0) end
+      scheduler:reschedule("job", { interval = 20 })
+      saros.sleep(25)
+      assert.same({ 0, 0, 0, 0, 0, 20 }, times)
+    end))
+
+    it("is one run for each time of the wall clock", async(function()
+      local scheduler <close> = saros.Scheduler()
+      local times, job = recorder()
+      for _, when in ipairs { START + 10, START + 10, START + 11 } do
+        scheduler:schedule_at("job", job, when)
+        saros.sleep(20)
+      end
+      assert.same({ 10, 40 }, times)
+    end))
+
+    it("may be due in the far future", async(function()
+      local scheduler <close> = saros.Scheduler()
+      scheduler:schedule_once("once", nothing, 1e300)
+      scheduler:schedule_at("at", nothing, 1e300)
+      scheduler:schedule_recurring("recurring", nothing, 1e300)
+      saros.sleep(86400)
+      local status = scheduler:status()
+      assert.equal(1e300, status.once.next_run)
+      assert.equal(1e300, status.at.next_run_at)
+      assert.equal(1, status.recurring.runs)
+    end))
+
     it("runs at a time of the wall clock, at once if that is past", async(function()
       local scheduler <close> = saros.Scheduler()
       local times, job = recorder()

@@ -182,7 +182,9 @@ end
 local function begin_trigger(self, job, trigger)
   local state = self.stored[job.name]
   self.stored[job.name] = nil
-  if not state or state.cancelled or state.trigger ~= trigger:signature() then return trigger:begin(self.loop) end
+  if not state or state.cancelled or state.trigger ~= trigger:signature() then
+    return trigger:begin(self.loop, job.last_fire_time)
+  end
   job:restore(state)
   local point = trigger:continue(self.loop, state.anchor, state.next_fire_time or state.anchor)
   return state.next_fire_time and point
@@ -244,7 +246,8 @@ function Scheduler:schedule_once(name, fn, delay, options)
   add(self, name, fn, triggers.once(delay), options)
 end
 
---- Run a function once, at a time of the wall clock; at once if that is past.
+--- Run a function once, at a time of the wall clock; at once if that is past. A name and a time are one run:
+-- if the job with this name has run for this very time, it does not do so again.
 -- @tparam string name the job's
 -- @tparam function fn as of `schedule_recurring`
 -- @tparam number when seconds since the epoch
@@ -392,7 +395,7 @@ function Scheduler:reschedule(name, when)
   if type(when) ~= "table" then check.fail(2, "reschedule", "table", when) end
   check_when(when)
   local trigger = make_trigger(self, job, when)
-  set_trigger(self, job, trigger, trigger:begin(self.loop))
+  set_trigger(self, job, trigger, trigger:begin(self.loop, job.last_fire_time))
 end
 
 -- ---- what can be seen ----

@@ -6,6 +6,7 @@
 -- its own.
 --
 -- point: the trigger's next point, nil when there is none; due: when that is, with jitter;
+-- last_fire_time: of the run that began last;
 -- active[run] = true while a run is in progress, `running` counts them;
 -- queue: what waits for its turn, in order: ranges of points {first=, last=}, or {fire_time=} of run_now.
 --

@@ -227,6 +227,7 @@ function Run.start(scheduler, job, fire_time, manual)
     -- What comes later has its place already, as there may be many runs.
     task = nil, record = nil, token = nil, begun = nil, started = nil,
   }, Run)
+  job.last_fire_time = fire_time
   job.active[self] = true
   job.running = job.running + 1
   scheduler.running = scheduler.running + 1

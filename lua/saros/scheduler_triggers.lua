@@ -6,7 +6,8 @@
 -- - `trigger.clock`: by which clock it goes, `"loop"` or `"wall"`
 -- - `trigger.repeats`: whether there is another point after a point
 -- - `signature()`: a text that is the same for the same trigger
--- - `begin(loop)`: start it now; gives the first point
+-- - `begin(loop, taken)`: start it now; gives the first point. By the loop's clock, its fire time is not
+--   `taken`, that of the job's last run, as it would be when no time has passed
 -- - `continue(loop, anchor, fire_time)`: go on with what a trigger of this signature has begun, its
 --   `anchor`, and the fire time of its next point; gives that point
 -- - `due(point)`: when that is by the trigger's clock
@@ -25,17 +26,28 @@ local ValueError = core.errors.ValueError
 -- Of how many points of a cron expression it is told how many they are: each has to be searched for.
 local MAX_COUNTED = 100000
 
+-- By how many seconds a fire time is moved that is another run's.
+local NUDGE = 1e-5
+
 local triggers = {}
 
 -- ---- by the loop's clock ----
+
+-- The fire time of what is due after a delay. What was moved before may be a little ahead; what is far
+-- ahead was before the wall clock was set back.
+local function begin_anchor(loop, delay, taken)
+  local anchor = loop:wall_time() + delay
+  local is_ahead = taken and taken >= anchor and taken < anchor + 1
+  return is_ahead and taken + NUDGE or anchor
+end
 
 -- Points are 0, 1, 2 and so on. Times are computed from the start, so that no error adds up.
 local Interval = {clock = "loop", repeats = true}
 Interval.__index = Interval
 
-function Interval:begin(loop)
+function Interval:begin(loop, taken)
   self.start = loop:time() + self.delay
-  self.anchor = loop:wall_time() + self.delay
+  self.anchor = begin_anchor(loop, self.delay, taken)
   return 0
 end
 
@@ -87,10 +99,10 @@ end
 local Once = {repeats = false}
 Once.__index = Once
 
-function Once:begin(loop)
+function Once:begin(loop, taken)
   if self.clock == "loop" then
-    self.anchor = loop:wall_time() + self.delay
     self.start = loop:time() + self.delay
+    self.anchor = begin_anchor(loop, self.delay, taken)
   end
   return self.anchor
 end
