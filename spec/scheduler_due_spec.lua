@@ -83,6 +83,10 @@ describe("saros.scheduler_due", function()
         assert.same({ 65, 65.5, 66, 70 }, times)
         assert.same({ 40, 50, 60, 70 }, fire_times)
         assert.equal(2, status.misses)
+        times, fire_times, status = restart({ coalesce = "all", grace = 25 }, kind)
+        assert.same({ 65, 65.5, 66, 70 }, times)
+        assert.same({ 40, 50, 60, 70 }, fire_times)
+        assert.equal(2, status.misses)
         times, fire_times, status = restart({ coalesce = "all", grace = 15.25 }, kind)
         assert.same({ 65, 65.5, 70 }, times)
         assert.same({ 50, 60, 70 }, fire_times)
@@ -116,6 +120,17 @@ describe("saros.scheduler_due", function()
   end)
 
   describe("jitter", function()
+    it("may be longer than the interval, and nothing is missed", async(function()
+      local scheduler <close> = saros.Scheduler()
+      local fire_times = {}
+      scheduler:schedule_recurring("beat", function(run) fire_times[#fire_times + 1] = run.fire_time - START end, 1,
+        { jitter = 3, overlap = "queue" })
+      saros.sleep(103)
+      assert.equal(0, scheduler:status().beat.misses)
+      assert.is_true(#fire_times >= 100)
+      for i, time in ipairs(fire_times) do assert.equal(i - 1, time) end
+    end))
+
     it("delays each run at random, not its fire time, and does not add up", async(function()
       local scheduler <close> = saros.Scheduler { jitter = 4 }
       local delays, least, most = {}, math.huge, 0

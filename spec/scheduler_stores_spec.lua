@@ -110,6 +110,19 @@ describe("saros.scheduler_stores", function()
       assert.is_true(store:load().cancelled.cancelled)
     end))
 
+    it("keeps a run that is not claimed yet as the next one", async(function()
+      local store = open_store()
+      session(slow_store(store), 9, function(scheduler)
+        scheduler:schedule_recurring("job", function() end, 10, 10)
+        saros.get_running_loop():call_at(10.3, function()
+          scheduler.writer:save(scheduler.jobs.job)
+          assert.equal(START + 10.25, store:load().job.next_fire_time)
+        end)
+        saros.sleep(11)
+        assert.equal(START + 20.25, store:load().job.next_fire_time)
+      end)
+    end))
+
     it("lets one of several schedulers have each run", async(function()
       local store, runs = open_store(), {}
       local function job(run) runs[#runs + 1] = run.fire_time - START end

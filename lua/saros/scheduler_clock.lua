@@ -8,7 +8,6 @@
 -- @module saros.scheduler_clock
 -- @local
 
-local core = require "saros.core"
 local Agenda = require "saros.scheduler_agenda"
 
 -- Seconds after which the wall clock is looked at again.
@@ -31,7 +30,6 @@ function Clock.new(loop, fire)
     loop = loop,
     fire = fire,
     agendas = {loop = Agenda.new(), wall = Agenda.new()},
-    context = core.current_context() and core.copy_context(),
   }, Clock)
   self.on_timer = function() self:_on_timer() end
   return self
@@ -54,6 +52,7 @@ local function nearest(self)
 end
 
 local function set_timer(self)
+  if self.firing then return end -- it is set once, for all that fire
   local when = nearest(self)
   if when == self.when then return end
   if self.timer then self.timer:cancel() end
@@ -61,27 +60,19 @@ local function set_timer(self)
   self.timer = when and self.loop:call_at(when, self.on_timer)
 end
 
--- What happens to set the timer is nothing to the runs that it starts.
-local function set_timer_in_context(self)
-  if self.firing then return end -- it is set once, for all that fire
-  local outer = core.change_context(self.context)
-  set_timer(self)
-  core.change_context(outer)
-end
-
 --- Tell when a job is due.
 -- @tparam table job with `number` and `trigger`
 -- @tparam number due by the clock of its trigger
 function Clock:set(job, due)
   self.agendas[job.trigger.clock]:set(job, due)
-  set_timer_in_context(self)
+  set_timer(self)
 end
 
 --- Forget a job; nothing happens if it was not set.
 -- @tparam table job
 function Clock:remove(job)
   self.agendas[job.trigger.clock]:remove(job)
-  set_timer_in_context(self)
+  set_timer(self)
 end
 
 --- The time by one of the clocks.
@@ -126,7 +117,7 @@ end
 --- Forget all jobs.
 function Clock:stop()
   for _, agenda in pairs(self.agendas) do agenda:clear() end
-  set_timer_in_context(self)
+  set_timer(self)
 end
 
 return Clock

@@ -231,6 +231,7 @@ function Run.start(scheduler, job, fire_time, manual)
   job.active[self] = true
   job.running = job.running + 1
   scheduler.running = scheduler.running + 1
+  -- Who has set the timer, or asked for the run, is nothing to it.
   local outer = core.change_context(scheduler.context)
   local ok, task = pcall(scheduler.loop.create_task, scheduler.loop, perform, self)
   core.change_context(outer)
