@@ -137,7 +137,7 @@ local function check_cell(samples, cell, line, complaints)
   end
 end
 
-describe("docs/asyncio.md", function()
+describe("docs/asyncio.md #many", function()
   it("has every public name of asyncio", function()
     local set, missing = names_of_asyncio(), {}
     local known = ask_python {}

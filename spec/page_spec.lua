@@ -22,7 +22,7 @@ end
 
 local GREET = "-- greet.lua\nprint('hello')"
 
-describe("spec.support.page", function()
+describe("spec.support.page #many", function()
   it("finds nothing wrong with what is right", function()
     local of = page_of("lua", GREET, "text", "hello", "console", "$ saros greet.lua\nhello\n$ echo 1\n1")
     assert.same({}, failures(of))

@@ -3,7 +3,7 @@ local page = require "spec.support.page"
 
 local tutorial = page.read("docs/tutorial.md")
 
-describe("docs/tutorial.md", function()
+describe("docs/tutorial.md #many", function()
   tutorial:specify(it)
 
   it("names each of its programs once", function()

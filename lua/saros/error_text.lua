@@ -23,7 +23,7 @@ end
 
 -- `outer` has the groups that the error is in: one that contains itself is not told again.
 local function add(lines, err, traceback, describe, outer)
-  if core.is_error(err) then traceback = err.traceback or traceback end
+  if core.is_error(err) then traceback = err.traceback end
   lines[#lines + 1] = describe(err)
   if traceback then lines[#lines + 1] = describe(traceback) end
   if not core.is_error(err, ExceptionGroup) or type(err.errors) ~= "table" or outer[err] then return end

@@ -58,7 +58,11 @@ local function format_context(context)
     lines[#lines + 1] = name .. ": " .. value
   end
   if context.exception ~= nil then
-    lines[#lines + 1] = error_text(context.exception, context.traceback, safe_tostring)
+    local exception, traceback = context.exception, context.traceback
+    lines[#lines + 1] = error_text(exception, traceback, safe_tostring)
+    if traceback and core.is_error(exception) and exception.traceback == nil then
+      lines[#lines + 1] = safe_tostring(traceback)
+    end
   elseif context.traceback then
     lines[#lines + 1] = safe_tostring(context.traceback)
   end

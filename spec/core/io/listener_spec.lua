@@ -4,7 +4,7 @@ local network = require "spec.support.network"
 local process = require "spec.support.process"
 
 describe("core.io.listener", function()
-  it("serves 1,000 connections at once, each exchanging data", function()
+  it("serves 1,000 connections at once, each exchanging data #many", function()
     network.quietly(function()
       local open, go_on = 0, saros.Event()
       local server <close> = saros.start_server(function(reader, writer)

@@ -51,17 +51,17 @@ describe("core.loop.inspect", function()
         local asked = saros.Event()
         core.set_inspector(function() inspect() asked:set() end)
         saros.run(function()
-          if i == 1 then print("ready") end
+          print(i == 1 and "ready" or "again")
           asked:wait()
         end)
       end
       local loop = saros.new_event_loop()
       loop:run()
       print("end")]]
-    ask(program, "inspected\n")
+    ask(program, "inspected\nagain\n")
     program:signal("SIGUSR1")
     assert.equal("exit 0", program:wait(LIMIT))
-    assert.equal("ready\ninspected\ninspected\nend\n", program:output())
+    assert.equal("ready\ninspected\nagain\ninspected\nend\n", program:output())
   end)
 
   it("reports an error of the function, and goes on", function()
