@@ -175,6 +175,41 @@ saros.IncompleteReadError = {}
 ---@overload fun(message_or_fields?: string|table): saros.InvalidStateError
 saros.InvalidStateError = {}
 
+---How a job runs: the options of the methods that schedule.
+---
+---With `overlap = "skip"` a run that is due while another one is in progress is left out; with `"queue"` it
+---waits; with `"replace"` the one in progress is cancelled, and the new one begins when that has ended; with
+---`"allow"` both are in progress. With `coalesce = "all"` overdue runs begin one after the other, or with
+---`overlap = "allow"` at once.
+---@class saros.JobOptions
+---@field args? table a list, with `n` if nil is in it: the function's arguments, before the SchedulerRun
+---@field timeout? number how many seconds an attempt may take; then it is cancelled, and has failed
+---@field retries? integer how many more attempts a run has after one that failed; 0
+---@field retry_delay? number seconds before the first retry, twice as many before each next one; from half of that to all of it, at random; 1
+---@field retry_max_delay? number the most of these seconds; 60
+---@field overlap? string what a run does that is due while another one is in progress: `"skip"`, the default, `"queue"` `"replace"` or `"allow"`
+---@field grace? number how many seconds late a run may begin, more than 0, else it is missed; no limit
+---@field coalesce? string which of several overdue runs are made up for: the `"latest"`, the default, or `"all"`
+---@field jitter? number up to how many seconds later each run begins, at random; the scheduler's
+---@field timezone? string of a cron expression, and for `schedule_cron` only; the scheduler's
+---@field replace? boolean take the place of the job with this name, if there is one: its runs in progress go on, and a pause and what was counted stay; false
+
+---How a job is, as `Scheduler:status` tells it.
+---@class saros.JobStatus
+---@field next_run? number when it runs next by `loop:time()`; nil if it does not
+---@field next_run_at? number the same in seconds since the epoch
+---@field interval? number seconds, of a recurring job
+---@field expression? string of a cron job
+---@field cancelled boolean whether it was cancelled
+---@field paused boolean whether it is paused
+---@field running boolean whether a run is in progress
+---@field runs integer how many runs began
+---@field failures integer how many of them failed, after all their attempts
+---@field misses integer how many did not begin, as they were late
+---@field last_run_at? number when the last run began, in seconds since the epoch
+---@field last_duration? number how many seconds the last run took, with all its attempts
+---@field last_error? string the error's text if the last run failed
+
 ---SIGINT ended the program. Mirrors `KeyboardInterrupt`.
 ---@class saros.KeyboardInterrupt : saros.Error
 ---@overload fun(message_or_fields?: string|table): saros.KeyboardInterrupt
@@ -214,10 +249,40 @@ saros.QueueFull = {}
 ---@overload fun(message_or_fields?: string|table): saros.QueueShutDown
 saros.QueueShutDown = {}
 
+---A run, as `Scheduler:history` tells it.
+---@class saros.RunRecord
+---@field name string the job's
+---@field fire_time number when it was due, in seconds since the epoch
+---@field started_at number when it began
+---@field outcome string `"running"` `"finished"` `"failed"` or `"cancelled"`
+---@field attempts? integer how many attempts it took
+---@field duration? number seconds
+---@field error? string the error's text
+---@field node string where it ran
+---@field token integer the run's
+
 ---Something was used in a way in which it cannot be, such as a closed loop. Mirrors `RuntimeError`.
 ---@class saros.RuntimeError : saros.Error
 ---@overload fun(message_or_fields?: string|table): saros.RuntimeError
 saros.RuntimeError = {}
+
+---What listeners are told, as `Scheduler:on` says.
+---@class saros.SchedulerEvent
+---@field event string such as `"started"`
+---@field name string the job's
+---@field fire_time? number of the run, or of the first of several; nil when the job itself was cancelled
+---@field count? integer how many runs were missed or skipped
+---@field attempts? integer how many attempts a run took
+---@field duration? number how many seconds a run took
+---@field error? any what a run failed with
+
+---What a job's function is given after its `args`.
+---@class saros.SchedulerRun
+---@field name string the job's
+---@field fire_time number when the run was due, in seconds since the epoch: what tells it from the job's other runs. A step of the wall clock does not change what it is for a recurring job
+---@field attempt integer 1, and one more after each retry
+---@field node string the scheduler's option
+---@field token integer larger than that of the job's run before
 
 ---A TLS connection failed. Mirrors `ssl.SSLError`.
 ---@class saros.TLSError : saros.Error
@@ -1262,6 +1327,151 @@ function Runner:get_loop() end
 ---@param ... any its arguments
 ---@return any ... # all its results
 function Runner:run(fn, ...) end
+
+---@class saros.Scheduler.options
+---@field store? string|table where states and history are kept: `"memory"`, for as long as the program runs; or an object with a store's methods, as `lua/saros/memory_store.lua` has them; "memory" by default
+---@field timezone? string of cron expressions, as of `saros.cron.parse`; "UTC" by default
+---@field jitter? number of jobs that say nothing else, in seconds; 0 by default
+---@field shutdown_timeout? number how many seconds runs have to end by themselves when the scheduler is closed; 10 by default
+---@field history? integer how many runs of each job are kept in memory; 10 by default
+---@field node? string what runs are told about where they run; "local" by default
+
+---Runs jobs, on the loop on which it was made, from the moment at which they are scheduled.
+---
+---`saros.Scheduler(options)`: Make a scheduler on the running loop. `local scheduler <close> = saros.Scheduler()` closes it at the
+---end of the scope.
+---- `options`: how it works
+---@class saros.Scheduler : saros.Object
+---@overload fun(options?: saros.Scheduler.options): saros.Scheduler
+saros.Scheduler = {}
+
+---@class saros.Scheduler.cancel.options
+---@field keep_running? boolean let runs in progress go on; false by default
+
+---Cancel a job: it does not run again, and its runs in progress are cancelled, but for the one that
+---calls. It stays in `status()`, and its name is free.
+---
+---Raises: `bad argument`; `ValueError` for an unknown option
+---@param name string the job's
+---@param options? saros.Scheduler.cancel.options what happens to its runs
+---@return boolean # whether there was one that was not over
+function saros.Scheduler:cancel(name, options) end
+
+---Begin no more runs, give those in progress `shutdown_timeout` seconds, cancel those that are left, and
+---wait for them; whatever has not ended ten seconds later is named in the log, and left. Outside a task
+---nothing can be waited for: runs are cancelled. Closing twice is harmless.
+---
+---Raises: `CancelledError`, after all of that, without the wait; `RuntimeError` in one of its jobs
+function saros.Scheduler:close() end
+
+---The last runs of a job.
+---
+---Raises: `bad argument`; `ValueError` for a negative number
+---@param name string the job's
+---@param n? integer how many at most; 10 by default
+---@return saros.RunRecord[] # the newest first; empty if none is known
+function saros.Scheduler:history(name, n) end
+
+---Call a function whenever something happens, in a callback of its own, which cannot suspend: at
+---`"started"` a run begins; `"finished"` it went well; `"failed"` its last attempt failed; `"cancelled"` it
+---was cancelled, or its job was; `"missed"` runs did not begin because they were late; `"skipped"` runs did
+---not begin because of another one. An error in it goes to the loop's exception handler.
+---
+---Raises: `ValueError` for another event; `bad argument`
+---@param event string one of these
+---@param fn fun(event: saros.SchedulerEvent) any callable
+---@return fun() # which takes it back
+function saros.Scheduler:on(event, fn) end
+
+---Begin no runs of a job until it is resumed. Its runs in progress go on; what waits in its queue waits.
+---
+---Raises: `ValueError` if there is no such job, or it is cancelled; `bad argument`
+---@param name string the job's
+---@return boolean # whether it was not paused before
+function saros.Scheduler:pause(name) end
+
+---@class saros.Scheduler.reschedule.when
+---@field interval? number as `schedule_recurring`
+---@field delay? number as `schedule_once`, or with `interval` as `schedule_recurring`
+---@field at? number as `schedule_at`
+---@field expression? string as `schedule_cron`
+
+---Let a job run at other times from now on. It keeps its function, its options and what was counted.
+---
+---Raises: as `pause`, and as the method that schedules such a job
+---@param name string the job's
+---@param when saros.Scheduler.reschedule.when one of these, or `interval` and `delay`
+function saros.Scheduler:reschedule(name, when) end
+
+---Let a job run again. What was due meanwhile is left out, and does not count as missed; but a job that
+---runs once, and was due, runs at once.
+---
+---Raises: as `pause`
+---@param name string the job's
+---@return boolean # whether it was paused
+function saros.Scheduler:resume(name) end
+
+---Run a job now, besides the times at which it runs by itself; paused or not. If a run is in progress,
+---its option `overlap` says what is done.
+---
+---Raises: as `pause`; `RuntimeError` once it is stopped
+---@param name string the job's
+---@return boolean # false if it was left out because of another run
+function saros.Scheduler:run_now(name) end
+
+---Run a function once, at a time of the wall clock; at once if that is past. A name and a time are one run:
+---if the job with this name has run for this very time, it does not do so again.
+---
+---Raises: as `schedule_recurring`
+---@param name string the job's
+---@param fn function as of `schedule_recurring`
+---@param when number seconds since the epoch
+---@param options? saros.JobOptions how it runs
+function saros.Scheduler:schedule_at(name, fn, when, options) end
+
+---Run a function whenever a cron expression says so.
+---
+---Raises: as `schedule_recurring`; `ValueError` for an expression that is invalid or never runs, and for an unknown time zone
+---@param name string the job's
+---@param fn function as of `schedule_recurring`
+---@param expression string as of `saros.cron.parse`
+---@param options? saros.JobOptions how it runs
+function saros.Scheduler:schedule_cron(name, fn, expression, options) end
+
+---Run a function once, after a delay.
+---
+---Raises: as `schedule_recurring`
+---@param name string the job's
+---@param fn function as of `schedule_recurring`
+---@param delay number seconds, 0 or more
+---@param options? saros.JobOptions how it runs
+function saros.Scheduler:schedule_once(name, fn, delay, options) end
+
+---Run a function at a fixed rate: after the delay, then again and again. The times do not drift, however
+---long runs take.
+---
+---Raises: `ValueError` for a name that is taken, an interval that is not positive, a negative delay, an unknown option or a value out of range; `RuntimeError` once it is stopped; `bad argument`
+---@param name string the job's
+---@param fn function any callable; it may suspend. Called with `args`, then a SchedulerRun
+---@param interval number seconds, more than 0
+---@param delay? number seconds until the first run; 0 by default
+---@param options? saros.JobOptions how it runs
+---@overload fun(self: saros.Scheduler, name: string, fn: function, interval: number, options: saros.JobOptions)
+function saros.Scheduler:schedule_recurring(name, fn, interval, delay, options) end
+
+---Wait until `stop` or a signal, SIGTERM or SIGINT, then close the scheduler. A second signal does not
+---wait for what runs, but cancels it at once; a third does not wait for that either. A cancellation
+---closes the scheduler as well. While it waits, it takes the place of other handlers of these signals.
+---
+---Raises: `CancelledError`; `RuntimeError` in one of its jobs, and outside a task
+function saros.Scheduler:serve() end
+
+---How all jobs are, those that are over as well.
+---@return table<string, saros.JobStatus> # by name
+function saros.Scheduler:status() end
+
+---Begin no more runs, and end `serve`. Those in progress go on, until `close`.
+function saros.Scheduler:stop() end
 
 ---What so many can hold at a time. Mirrors `asyncio.Semaphore`.
 ---

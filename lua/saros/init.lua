@@ -59,6 +59,7 @@ local FIELDS = {
   PriorityQueue = "saros.queue",
   Queue = "saros.queue",
   RateLimiter = "saros.rate_limiter",
+  Scheduler = "saros.scheduler",
   Semaphore = "saros.semaphore",
 
   ALL_COMPLETED = "saros.wait",

@@ -105,6 +105,11 @@ local special = {
     program("at 1,000,000", "Saros", in_saros("many_tasks.lua") .. "1000000 stop"),
     program("at 1,000,000 with the collector", "Saros", in_saros("many_tasks.lua") .. "1000000"),
   },
+  scheduler = {
+    program("with 100 jobs", "Saros", in_saros("scheduled_jobs.lua") .. "100 stop"),
+    program("with 100,000 jobs", "Saros", in_saros("scheduled_jobs.lua") .. "100000 stop"),
+    program("with 100,000 jobs and the collector", "Saros", in_saros("scheduled_jobs.lua") .. "100000"),
+  },
   require = {program("Saros", "Saros", in_lua("require_time.lua"))},
 }
 
@@ -134,7 +139,7 @@ local programs = {}
 
 --- The programs of a group, present or not.
 -- @tparam string name `CONNECTIONSxBYTES` for echo servers, else a section of the micro programs or one
--- of `connection_memory`, `million` and `require`
+-- of `connection_memory`, `million`, `scheduler` and `require`
 -- @treturn {table,...} `{name=, command=, check=, package=, peer=}` each
 function programs.group(name)
   if name:find("^%d+x%d+$") then

@@ -125,6 +125,13 @@ return {
     subject = "at 1,000,000",
     lines = {{metric = "task_us", unit = "us", of = "at 10,000", at_most = 2}},
   },
+  {
+    name = "scheduler",
+    title = "scheduler with 100,000 jobs, cost of a run from its turn to its end",
+    group = "scheduler",
+    subject = "with 100,000 jobs",
+    lines = {{metric = "fire_us", unit = "us", of = "with 100 jobs", at_most = 2}},
+  },
   echo("echo_protocol_1k", "protocol, 1 KiB, 10 connections", "10x1024", "Saros protocol", 0.95),
   echo("echo_streams_1k", "streams, 1 KiB, 10 connections", "10x1024", "Saros streams", 0.93),
   echo("echo_protocol_10k", "protocol, 1 KiB, 10,000 connections", "10000x1024", "Saros protocol", 0.90),

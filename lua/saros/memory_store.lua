@@ -1,0 +1,100 @@
+--- The store of a scheduler that keeps everything in memory.
+--
+-- A store is an object with these methods. Each may suspend: the scheduler calls them in tasks, and
+-- `save` for one job at a time. What they raise is reported, and ends a run that cannot be claimed.
+--
+-- - `load()`: the states that were saved, by the names of their jobs
+-- - `save(job)`: keep the state of a job, which is a table of strings, numbers and booleans that
+--   `job:state()` makes; `job.name` is its name
+-- - `claim(run, job)`: begin a run, `{fire_time=, node=, started_at=}`, and keep `job:state(run)`, both or
+--   neither. Of all claims with the same name and fire time one succeeds and gets a token, a number that
+--   is larger than those of the job's earlier runs; the others get nil
+-- - `finish(run, job)`: the run has ended: what `claim` was given has `token` `outcome` `duration`
+--   `attempts` and `error` as well; and keep `job:state()`. It is not given up when the task is cancelled
+-- - `history(name, n)`: a list of the last `n` runs of a job, the newest first
+-- - `close()`: nothing more will be asked for
+-- @module saros.memory_store
+-- @local
+
+-- jobs[name]: a job whose state is asked for when it is loaded, as nothing is lost before.
+-- runs[name]: the last runs of a job in the order in which they were claimed, and `newest`, the
+-- latest of all fire times.
+local MemoryStore = {}
+MemoryStore.__index = MemoryStore
+
+--- Make an empty store.
+-- @tparam string _ what the program called it, `"memory"`
+-- @tparam table options
+-- @tparam integer options.history how many runs of a job to keep, not counting more that are in progress
+-- @treturn table
+function MemoryStore.open(_, options)
+  return setmetatable({
+    limit = options.history,
+    jobs = {},
+    runs = {},
+    last_token = 0,
+  }, MemoryStore)
+end
+
+function MemoryStore:load()
+  local states = {}
+  for name, job in pairs(self.jobs) do states[name] = job:state() end
+  return states
+end
+
+function MemoryStore:save(job)
+  self.jobs[job.name] = job
+end
+
+-- Only what is kept is looked at: the scheduler itself claims no fire time of a trigger twice.
+local function is_claimed(runs, fire_time)
+  if fire_time > runs.newest then return false end
+  for i = #runs, 1, -1 do
+    if runs[i].fire_time == fire_time then return true end
+  end
+  return false
+end
+
+-- Drop the oldest of the runs that have ended, when there are too many.
+local function trim(self, runs)
+  local i = 1
+  while #runs > self.limit and i <= #runs do
+    if not runs[i].outcome then i = i + 1 else table.remove(runs, i) end
+  end
+end
+
+function MemoryStore:claim(run, job)
+  local runs = self.runs[job.name]
+  if not runs then
+    runs = {newest = -math.huge}
+    self.runs[job.name] = runs
+  end
+  if is_claimed(runs, run.fire_time) then return nil end
+  self.last_token = self.last_token + 1
+  runs[#runs + 1] = run
+  runs.newest = math.max(runs.newest, run.fire_time)
+  trim(self, runs)
+  self.jobs[job.name] = job
+  return self.last_token
+end
+
+function MemoryStore:finish(_, job)
+  self.jobs[job.name] = job
+  trim(self, self.runs[job.name])
+end
+
+function MemoryStore:history(name, n)
+  local runs, list = self.runs[name] or {}, {}
+  for i = #runs, math.max(1, #runs - n + 1), -1 do
+    local copy = {name = name}
+    for key, value in pairs(runs[i]) do copy[key] = value end
+    copy.outcome = copy.outcome or "running"
+    list[#list + 1] = copy
+  end
+  return list
+end
+
+function MemoryStore:close()
+end
+
+return MemoryStore

@@ -1,0 +1,53 @@
+--- What a scheduler does when a job is due: which of the runs that are due by now are to begin.
+-- @module saros.scheduler_due
+-- @local
+
+local overlap = require "saros.scheduler_overlap"
+
+local scheduler_due = {}
+
+--- Let a job wait for a point.
+-- @tparam table scheduler
+-- @tparam table job
+-- @param point nil for none
+function scheduler_due.await(scheduler, job, point)
+  job.point, job.due = point, nil
+  if point == nil or job.paused or scheduler.stopping then return scheduler.clock:remove(job) end
+  local jitter = job.options.jitter
+  job.due = job.trigger:due(point)
+  if jitter > 0 then job.due = job.due + jitter * math.random() end
+  scheduler.clock:set(job, job.due)
+end
+
+-- Leave out what is too late by now; the first point that is not, nil if all are.
+local function drop_late(scheduler, job, first, last, now)
+  local trigger, limit = job.trigger, overlap.limit(job, now)
+  if trigger:due(first) >= limit then return first end
+  local late, following = trigger:latest(first, limit)
+  -- What is due at the limit itself is in time.
+  local count = trigger:count(first, late)
+  if trigger:due(late) >= limit then count, following = count - 1, late end
+  overlap.miss(scheduler, job, first, count)
+  return trigger:due(last) >= limit and following or nil
+end
+
+--- The job is due. Several of its runs may be, if the loop was held, the program did not run, or the
+-- wall clock was set forward.
+-- @tparam table scheduler
+-- @tparam table job
+-- @tparam number now by the clock of its trigger
+function scheduler_due.fire(scheduler, job, now)
+  local trigger, first = job.trigger, job.point
+  -- What might have come later by its jitter is not overdue.
+  local last, following = trigger:latest(first, now - job.options.jitter)
+  scheduler_due.await(scheduler, job, following)
+  first = drop_late(scheduler, job, first, last, now)
+  if first == nil then return end
+  if first ~= last and job.options.coalesce == "latest" then
+    overlap.miss(scheduler, job, first, trigger:count(first, last) - 1)
+    first = last
+  end
+  overlap.offer(scheduler, job, {first = first, last = last})
+end
+
+return scheduler_due

@@ -1,0 +1,139 @@
+--- What a job does about a run whose turn comes while another one of it is in progress.
+-- @module saros.scheduler_overlap
+-- @local
+
+local Run = require "saros.scheduler_run"
+
+local overlap = {}
+
+-- ---- what waits ----
+
+-- An entry is a range of points, or a run that was asked for. A job that is slower than its interval
+-- queues points that follow each other, so however many they are, they are one range.
+local function push(job, entry)
+  local queue = job.queue
+  local tail = queue[#queue]
+  if tail and tail.first and entry.first and job.trigger:next(tail.last) == entry.first then
+    tail.last = entry.last
+  else
+    queue[#queue + 1] = entry
+  end
+end
+
+-- Take the first run out of the queue: its point, or the entry of one that was asked for.
+local function take(job)
+  local entry = job.queue[1]
+  if not entry.first or entry.first == entry.last then
+    table.remove(job.queue, 1)
+    return entry.first, entry
+  end
+  local point = entry.first
+  entry.first = job.trigger:next(point)
+  return point, entry
+end
+
+-- The fire time of the first run of an entry, and how many runs it is.
+local function extent(job, entry)
+  if not entry.first then return entry.fire_time, 1 end
+  return job.trigger:fire_time(entry.first), job.trigger:count(entry.first, entry.last)
+end
+
+local function skip(scheduler, job, fire_time, count)
+  scheduler.events:emit("skipped", job.name, fire_time, {count = count})
+  scheduler.writer:save(job)
+end
+
+--- Let go of what waits.
+-- @tparam table scheduler
+-- @tparam table job
+function overlap.drop(scheduler, job)
+  local queue = job.queue
+  job.queue = {}
+  for _, entry in ipairs(queue) do skip(scheduler, job, extent(job, entry)) end
+end
+
+-- ---- what is too late ----
+
+--- Note that runs were missed.
+-- @tparam table scheduler
+-- @tparam table job
+-- @param first the first point of them
+-- @tparam integer count how many
+function overlap.miss(scheduler, job, first, count)
+  job.misses = job.misses + count
+  scheduler.events:emit("missed", job.name, job.trigger:fire_time(first), {count = count})
+  scheduler.writer:save(job)
+end
+
+--- The time by a trigger's clock before which what was due may not begin any more.
+-- @tparam table job
+-- @tparam number now by the clock of its trigger
+-- @treturn number
+function overlap.limit(job, now)
+  local options = job.options
+  return options.grace and now - options.grace - options.jitter or -math.huge
+end
+
+-- ---- whose turn it is ----
+
+local function may_start(scheduler, job)
+  local entry = job.queue[1]
+  if not entry or scheduler.stopping then return false end
+  -- Who asks for a run of a job that is paused wants it.
+  if job.paused and entry.first then return false end
+  return job.running == 0 or job.options.overlap == "allow"
+end
+
+--- Begin what waits, as far as it may.
+-- @tparam table scheduler
+-- @tparam table job
+function overlap.advance(scheduler, job)
+  while may_start(scheduler, job) do
+    local point, entry = take(job)
+    if not point then
+      Run.start(scheduler, job, entry.fire_time, true)
+    elseif job.trigger:due(point) < overlap.limit(job, scheduler.clock:now(job.trigger)) then
+      overlap.miss(scheduler, job, point, 1)
+    else
+      Run.start(scheduler, job, job.trigger:fire_time(point))
+    end
+  end
+end
+
+local policies = {queue = function(_, job, entry) push(job, entry) end}
+
+-- What was missed and is made up for, one after the other, is not skipped because of its own beginning.
+function policies.skip(scheduler, job, entry)
+  if entry.first == entry.last then
+    skip(scheduler, job, extent(job, entry))
+  else
+    push(job, entry)
+  end
+end
+
+-- The last one wins. It waits for the end of the one that it replaces, which may have to clean up.
+function policies.replace(scheduler, job, entry)
+  overlap.drop(scheduler, job)
+  local fire_time, count = extent(job, entry)
+  if count > 1 then skip(scheduler, job, fire_time, count - 1) end
+  push(job, {first = entry.last, last = entry.last, fire_time = entry.fire_time})
+  for _, run in ipairs(job:active_runs()) do
+    if not run.cancel_requested then run:cancel() end
+  end
+end
+
+--- The turn of a run has come.
+-- @tparam table scheduler
+-- @tparam table job
+-- @tparam table entry a range of points, `{first=, last=}`, or `{fire_time=}` of a run that was asked for
+function overlap.offer(scheduler, job, entry)
+  local policy = job.options.overlap
+  if policy == "allow" or job.running == 0 and #job.queue == 0 then
+    push(job, entry)
+    overlap.advance(scheduler, job)
+  else
+    policies[policy](scheduler, job, entry)
+  end
+end
+
+return overlap

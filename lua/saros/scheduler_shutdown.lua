@@ -1,0 +1,130 @@
+--- The end of a scheduler: waiting for what runs, then cancelling it.
+-- @module saros.scheduler_shutdown
+-- @local
+
+local core = require "saros.core"
+local logger = require "saros.logger"
+local timeout = require "saros.timeout"
+
+local park, wake = core.wait_queue.park, core.wait_queue.wake
+local errors = core.errors
+
+-- How many seconds a run that was cancelled may take to clean up.
+local CLEAN_UP_TIME = 10
+
+local SIGNALS = {"SIGINT", "SIGTERM"}
+
+local shutdown = {}
+
+--- Wait until something is so.
+-- @tparam table scheduler
+-- @tparam fun(scheduler:table):boolean condition looked at again when `changes` wakes
+-- @raise `CancelledError`
+function shutdown.wait_until(scheduler, condition)
+  while not condition(scheduler) do
+    local ok, failure = park(scheduler.changes)
+    if not ok then error(failure, 0) end
+  end
+end
+
+local function is_idle(scheduler)
+  return scheduler.running == 0
+end
+
+local function is_written(scheduler)
+  return scheduler.writer:is_idle()
+end
+
+-- The names of the jobs that have runs, and whether there are any.
+local function name_running(scheduler)
+  local names, seen = {}, {}
+  for _, run in pairs(scheduler.tasks) do
+    local name = run.job.name
+    if not seen[name] then names[#names + 1] = name end
+    seen[name] = true
+  end
+  table.sort(names)
+  return table.concat(names, ", ")
+end
+
+-- Wait for the runs to end, for a limited time, less when the scheduler is `hurried` that often.
+-- Returns the cancellation that has ended the wait.
+local function wait_idle(scheduler, seconds, hurried)
+  local function is_enough() return is_idle(scheduler) or scheduler.hurried >= hurried end
+  local ok, failure = pcall(function()
+    local _ <close> = timeout.timeout(seconds < math.huge and seconds or nil)
+    shutdown.wait_until(scheduler, is_enough)
+  end)
+  if ok or core.is_error(failure, errors.TimeoutError) then return nil end
+  return failure
+end
+
+local function cancel_all(scheduler)
+  local runs = {}
+  for _, run in pairs(scheduler.tasks) do runs[#runs + 1] = run end
+  table.sort(runs, function(a, b) return a.number < b.number end)
+  for _, run in ipairs(runs) do run:cancel() end
+end
+
+-- Returns the cancellation of who waits.
+local function end_runs(scheduler)
+  local seconds = scheduler.shutdown_timeout
+  local cancellation = seconds > 0 and wait_idle(scheduler, seconds, 1) or nil
+  if is_idle(scheduler) then return cancellation end
+  logger.warn("%s", "the scheduler ends, and cancels what runs still: " .. name_running(scheduler))
+  cancel_all(scheduler)
+  cancellation = wait_idle(scheduler, CLEAN_UP_TIME, 2) or cancellation
+  if not is_idle(scheduler) then
+    logger.error("%s", "the scheduler has ended, but what it cancelled runs still: " .. name_running(scheduler))
+  end
+  return cancellation
+end
+
+--- End the runs and the store, waiting for them.
+-- @tparam table scheduler that is stopped
+-- @raise `CancelledError` after all of it
+function shutdown.finish(scheduler)
+  local cancellation = end_runs(scheduler)
+  local ok, failure = pcall(shutdown.wait_until, scheduler, is_written)
+  if not ok then cancellation = failure end
+  scheduler.store:close()
+  scheduler.finished = true
+  wake(scheduler.changes, math.huge)
+  -- Listeners have heard of everything when this returns.
+  core.sleep(0)
+  if cancellation then error(cancellation, 0) end
+end
+
+--- End the runs where nothing can be waited for.
+-- @tparam table scheduler that is stopped
+function shutdown.abandon(scheduler)
+  cancel_all(scheduler)
+end
+
+-- ---- signals ----
+
+local Signals = {}
+
+function Signals:__close()
+  for _, name in ipairs(SIGNALS) do self.loop:remove_signal_handler(name) end
+end
+
+local function on_signal(scheduler)
+  if scheduler.stopping then
+    scheduler.hurried = scheduler.hurried + 1
+    wake(scheduler.changes, math.huge)
+  else
+    scheduler:stop()
+  end
+end
+
+--- Stop at a signal, and stop waiting at the next ones.
+-- @tparam table scheduler
+-- @treturn table for a `<close>` variable
+function shutdown.watch_signals(scheduler)
+  local loop = scheduler.loop
+  for _, name in ipairs(SIGNALS) do loop:add_signal_handler(name, on_signal, scheduler) end
+  return setmetatable({loop = loop}, Signals)
+end
+
+return shutdown

@@ -1,0 +1,64 @@
+--- Keeps the states of jobs in a scheduler's store, in a task of its own: so that who changes a job
+-- need not wait for the store.
+-- @module saros.scheduler_writer
+-- @local
+
+local core = require "saros.core"
+
+local wake = core.wait_queue.wake
+
+-- dirty: the jobs whose states have changed, in the order in which they did first; pending[job] = true
+-- for the same.
+local Writer = {}
+Writer.__index = Writer
+
+--- Make one that has nothing to do.
+-- @tparam table scheduler
+-- @treturn table
+function Writer.new(scheduler)
+  return setmetatable({scheduler = scheduler, dirty = {}, pending = {}}, Writer)
+end
+
+local function save_one(self, job)
+  local scheduler = self.scheduler
+  local ok, failure = pcall(scheduler.store.save, scheduler.store, job)
+  if ok then return end
+  scheduler.loop:call_exception_handler {
+    message = ("the state of the job '%s' cannot be stored"):format(job.name),
+    exception = failure,
+  }
+end
+
+local function write(self)
+  while #self.dirty > 0 do
+    local jobs = self.dirty
+    self.dirty = {}
+    for _, job in ipairs(jobs) do
+      self.pending[job] = nil
+      save_one(self, job)
+    end
+  end
+  self.task = nil
+  wake(self.scheduler.changes, math.huge)
+end
+
+--- Store the state of a job soon.
+-- @tparam table job
+function Writer:save(job)
+  if self.pending[job] then return end
+  self.pending[job] = true
+  self.dirty[#self.dirty + 1] = job
+  if self.task then return end
+  local loop = self.scheduler.loop
+  self.task = true -- an eager task may have ended before it is known
+  local task = loop:create_task(write, self):set_name("Scheduler: writing")
+  if self.task then self.task = task end
+end
+
+--- Whether all is stored.
+-- @treturn boolean
+function Writer:is_idle()
+  return self.task == nil
+end
+
+return Writer
