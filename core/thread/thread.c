@@ -104,13 +104,15 @@ static void stop_all(saros_threads_t *threads) {
 }
 
 typedef struct saros_threads_object {
-  saros_threads_t *threads;
+  saros_threads_t *threads; /* NULL before the first one is started */
+  bool closed;              /* the state closes: no more can be */
 } saros_threads_object_t;
 
 static int threads_gc(lua_State *L) {
   saros_threads_object_t *object = lua_touserdata(L, 1);
   saros_threads_t *threads = object->threads;
   object->threads = NULL;
+  object->closed = true;
   if (!threads) return 0;
   stop_all(threads);
   unref_threads(threads);
@@ -204,10 +206,12 @@ static saros_thread_t *check_thread(lua_State *L) {
 
 static saros_threads_t *threads_of(lua_State *L, saros_runtime_t *rt) {
   saros__push_slot(L, rt, SAROS_SLOT_THREADS);
-  saros_threads_t *threads = ((saros_threads_object_t *)lua_touserdata(L, -1))->threads;
+  saros_threads_object_t *object = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  if (!threads) saros__raise(L, rt, "RuntimeError", "can't start new thread while the program ends");
-  return threads;
+  if (object->closed) saros__raise(L, rt, "RuntimeError", "can't start new thread while the program ends");
+  if (!object->threads) object->threads = new_threads();
+  if (!object->threads) luaL_error(L, "not enough memory");
+  return object->threads;
 }
 
 /*** A function in a thread of its own: see `Thread`.
@@ -391,12 +395,10 @@ void saros__thread_open(lua_State *L, saros_runtime_t *rt) {
   set_metamethod(L, rt, "__gc", thread_gc);
   lua_pop(L, 1);
   saros_threads_object_t *object = lua_newuserdatauv(L, sizeof *object, 0);
-  object->threads = NULL;
+  *object = (saros_threads_object_t){NULL, false};
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, threads_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  object->threads = new_threads();
-  if (!object->threads) luaL_error(L, "not enough memory");
   saros__store_slot(L, rt, SAROS_SLOT_THREADS);
 }
