@@ -36,29 +36,29 @@ describe("core.thread.pool #threads", function()
       executor:submit(nap, 0):await()
       assert.equal(before + 1, threads.settle(before + 1))
       local futures = {}
-      for i = 1, 9 do futures[i] = executor:submit(nap, 0.03) end
+      for i = 1, 9 do futures[i] = executor:submit(nap, 0.2) end
       saros.gather(futures):await()
       assert.equal(before + 3, threads.settle(before + 3))
     end)
   end)
 
   it("lets no job wait behind a long one while a worker is free", with_executor(2, function(executor)
-    local long = executor:submit(nap, 0.2)
+    local long = executor:submit(nap, 2)
     local begin = saros.monotonic()
     local futures = {}
     for i = 1, 50 do futures[i] = executor:submit(nap, 0) end
     saros.gather(futures):await()
-    assert.is_true(saros.monotonic() - begin < 0.15)
+    assert.is_true(saros.monotonic() - begin < 1.5)
     assert.is_false(long:done())
     long:await()
   end))
 
   it("runs as many jobs at once as it has workers", with_executor(8, function(executor)
     local begin, futures = saros.monotonic(), {}
-    for i = 1, 16 do futures[i] = executor:submit(nap, 0.1) end
+    for i = 1, 16 do futures[i] = executor:submit(nap, 0.3) end -- 4.8 seconds, one after the other
     saros.gather(futures):await()
     local took = saros.monotonic() - begin
-    assert.is_true(took >= 0.2 and took < 0.4 + (os.getenv("SAROS_BUILD") == "release" and 0 or 2))
+    assert.is_true(took >= 0.6 and took < 3)
   end))
 
   it("does the jobs in the order in which they came", with_executor(1, function(executor)
