@@ -87,7 +87,7 @@ local function budget_cells(judged, line)
   local text = (line.at_most and "≤ " or "≥ ")
   if not line.of then
     text = text .. with_unit(limit, line.unit)
-  elseif limit < 0.5 then
+  elseif limit < 0.5 and math.abs(1 / limit - math.floor(1 / limit + 0.5)) < 1e-9 then
     text = text .. ("1/%.0f"):format(1 / limit)
   else
     text = text .. ("%.2f"):format(limit):gsub("0$", "")
