@@ -201,10 +201,6 @@ void saros__class_open(lua_State *L, saros_runtime_t *rt) {
   make_class(L, rt, class, 0, "EventLoop");
   lua_pushvalue(L, class);
   saros__store_slot(L, rt, SAROS_SLOT_LOOP_CLASS);
-  lua_newtable(L); /* weak: loop -> fields */
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  saros__push_weak_table(L, "k"); /* loop -> fields */
   saros__store_slot(L, rt, SAROS_SLOT_LOOP_FIELDS);
 }

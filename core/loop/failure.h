@@ -2,8 +2,9 @@
  *
  * Callbacks run protected, and what they raise goes to the loop's exception
  * handler as a context table. Only a KeyboardInterrupt leaves the loop, and any
- * error when the thread's work is being stopped: it is raised at once where Lua runs the callback, and kept until libuv has returned
- * where libuv does, because a Lua error must not jump over libuv's frames.
+ * error when the thread's work is being stopped: it is raised at once where Lua
+ * runs the callback, and kept until libuv has returned where libuv does, because a
+ * Lua error must not jump over libuv's frames.
  * saros__loop_report, saros__loop_protect and saros__call_exception_handler, which
  * other layers use as well, are declared in loop.h.
  *

@@ -420,10 +420,6 @@ static const luaL_Reg methods[] = {{"close", saros__loop_close_method},
 
 void saros__loop_methods(lua_State *L, saros_runtime_t *rt) {
   saros__set_functions(L, rt, methods);
-  lua_newtable(L); /* weak: id -> loop */
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  saros__push_weak_table(L, "v"); /* id -> loop */
   saros__store_slot(L, rt, SAROS_SLOT_LOOPS);
 }

@@ -58,6 +58,14 @@ void saros__new_class(lua_State *L, saros_runtime_t *rt, const char *name, const
   lua_setfield(L, -2, "__index");
 }
 
+void saros__push_weak_table(lua_State *L, const char *mode) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, mode);
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+}
+
 bool saros__is_callable(lua_State *L, int index) {
   if (lua_type(L, index) == LUA_TFUNCTION) return true;
   if (luaL_getmetafield(L, index, "__call") == LUA_TNIL) return false;

@@ -138,6 +138,9 @@ void saros__set_functions(lua_State *L, saros_runtime_t *rt, const luaL_Reg *lis
 void saros__new_class(lua_State *L, saros_runtime_t *rt, const char *name, const luaL_Reg *methods,
                       const luaL_Reg *metamethods);
 
+/* Pushes a new table that is weak in its keys ("k") or values ("v"). */
+void saros__push_weak_table(lua_State *L, const char *mode);
+
 /* Every userdata of the core begins with a marker that tells its type: checking it is
  * cheaper than comparing metatables, and works whatever metatable a loop has. */
 typedef uint64_t saros_marker_t;

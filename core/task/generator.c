@@ -42,11 +42,7 @@ static void push_table(lua_State *L, saros_loop_t *loop) {
   saros__loop_push(L, loop, SAROS_LOOP_GENERATORS);
   if (!lua_isnil(L, -1)) return;
   lua_pop(L, 1);
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  saros__push_weak_table(L, "v");
   lua_pushvalue(L, -1);
   saros__loop_store(L, loop, SAROS_LOOP_GENERATORS);
 }

@@ -118,10 +118,6 @@ void saros__report_open(lua_State *L, saros_runtime_t *rt) {
   lua_newtable(L);
   saros__set_functions(L, rt, metamethods);
   saros__store_slot(L, rt, SAROS_SLOT_REPORT);
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  saros__push_weak_table(L, "v");
   saros__store_slot(L, rt, SAROS_SLOT_FAILED);
 }

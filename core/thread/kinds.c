@@ -78,7 +78,8 @@ bool saros__kind_is_internal(lua_State *L, int kind) {
 
 /* The kinds of the library have their names as ids. */
 void saros__kinds_open(lua_State *L, saros_runtime_t *rt) {
-  saros__make_weak_table(L, rt, SAROS_SLOT_KINDS, "v");
+  saros__push_weak_table(L, "v");
+  saros__store_slot(L, rt, SAROS_SLOT_KINDS);
   saros__push_slot(L, rt, SAROS_SLOT_ERRORS);
   int errors = lua_gettop(L);
   lua_pushnil(L);

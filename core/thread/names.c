@@ -121,5 +121,6 @@ void saros__names_push(lua_State *L, saros_runtime_t *rt, const char *module, co
 }
 
 void saros__names_open(lua_State *L, saros_runtime_t *rt) {
-  saros__make_weak_table(L, rt, SAROS_SLOT_NAMES, "k");
+  saros__push_weak_table(L, "k");
+  saros__store_slot(L, rt, SAROS_SLOT_NAMES);
 }

@@ -99,10 +99,15 @@ static int refuse(lua_State *L, saros_packer_t *p, int index, int label, const c
 
 /* ---- objects ---- */
 
-static void put_string(lua_State *L, saros_message_t *message, int index) {
+/* Size and bytes of the string at `index`; false when out of memory. */
+static bool add_string(lua_State *L, saros_message_t *message, int index) {
   size_t size;
   const char *bytes = lua_tolstring(L, index, &size);
-  put(L, saros__message_put_size(message, size) && saros__message_put(message, bytes, size));
+  return saros__message_put_size(message, size) && saros__message_put(message, bytes, size);
+}
+
+static void put_string(lua_State *L, saros_message_t *message, int index) {
+  put(L, add_string(L, message, index));
 }
 
 /* Numbers the value at `index` as the next object. */
@@ -277,19 +282,15 @@ static bool is_plain(lua_State *L, int index) {
 
 /* Writes such a value; false when out of memory. */
 static bool put_plain(lua_State *L, saros_message_t *message, int index) {
-  size_t size;
   switch (lua_type(L, index)) {
     case LUA_TNIL: return saros__message_put_byte(message, SAROS_TAG_NIL);
     case LUA_TBOOLEAN:
       return saros__message_put_byte(message, lua_toboolean(L, index) ? SAROS_TAG_TRUE : SAROS_TAG_FALSE);
     case LUA_TNUMBER: return put_number(L, message, index);
-    default: {
-      const char *bytes = lua_tolstring(L, index, &size);
-      return saros__message_put_byte(message, SAROS_TAG_STRING) && saros__message_put_size(message, size) &&
-             saros__message_put(message, bytes, size);
-    }
+    default: return saros__message_put_byte(message, SAROS_TAG_STRING) && add_string(L, message, index);
   }
 }
+
 /* Writes the value at `index`, which the owner refers to as the label at `label`. */
 static void put_value(lua_State *L, saros_packer_t *p, int index, int label) {
   switch (lua_type(L, index)) {
@@ -450,9 +451,8 @@ static int pack_protected(lua_State *L) {
   int n = lua_gettop(L) - ROOTS + 1;
   put(L, saros__message_put_size(p->message, (uint64_t)n));
   for (int i = 1; i <= n; i++) {
-    int index = ROOTS + i - 1, type = lua_type(L, index);
-    bool is_plain = type != LUA_TTABLE && type != LUA_TFUNCTION && type != LUA_TUSERDATA;
-    if (!is_plain && lua_isnil(L, SEEN)) {
+    int index = ROOTS + i - 1;
+    if (!is_plain(L, index) && lua_isnil(L, SEEN)) {
       for (int slot = SEEN; slot <= (p->tracing ? LABELS : QUEUE); slot++) {
         lua_newtable(L);
         lua_replace(L, slot);

@@ -76,7 +76,8 @@ void saros__shared_class_open(lua_State *L, saros_runtime_t *rt, const saros_sha
 }
 
 void saros__shared_open(lua_State *L, saros_runtime_t *rt) {
-  saros__make_weak_table(L, rt, SAROS_SLOT_SHARED, "v");
+  saros__push_weak_table(L, "v");
+  saros__store_slot(L, rt, SAROS_SLOT_SHARED);
   saros__push_function(L, rt, push_protected);
   saros__store_slot(L, rt, SAROS_SLOT_SHARE);
 }

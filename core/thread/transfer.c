@@ -19,18 +19,10 @@ static uint64_t new_origin(const saros_runtime_t *rt) {
   return saros__now_ns() ^ (uint64_t)(uintptr_t)rt ^ (uint64_t)uv_os_getpid() << 40;
 }
 
-void saros__make_weak_table(lua_State *L, saros_runtime_t *rt, int slot, const char *mode) {
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushstring(L, mode);
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  saros__store_slot(L, rt, slot);
-}
-
 void saros__transfer_open(lua_State *L, saros_runtime_t *rt) {
   rt->origin = new_origin(rt);
-  saros__make_weak_table(L, rt, SAROS_SLOT_CODE, "k");
+  saros__push_weak_table(L, "k");
+  saros__store_slot(L, rt, SAROS_SLOT_CODE);
   lua_newtable(L);
   saros__store_slot(L, rt, SAROS_SLOT_LOADED);
   saros__shared_open(L, rt);

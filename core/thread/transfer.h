@@ -51,9 +51,6 @@ int saros__unpack(lua_State *L, saros_runtime_t *rt, const saros_message_t *mess
 
 void saros__transfer_open(lua_State *L, saros_runtime_t *rt);
 
-/* Puts a new table with this __mode into a slot. */
-void saros__make_weak_table(lua_State *L, saros_runtime_t *rt, int slot, const char *mode);
-
 /* ---- names.c ---- */
 
 /* Learns the modules that were loaded since. */
