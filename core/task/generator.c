@@ -6,6 +6,9 @@
 #include "loop/errors.h"
 #include "loop/handle.h"
 
+/* One file, though a long one: what runs the body, what links it to its consumer and what ends it share the
+ * rule about index 1 below, and are only right together. */
+
 #define MARKER_GENERATOR SAROS_MARKER('G', 'e')
 
 /* User values. */

@@ -2,6 +2,7 @@
 
 #include "loop/errors.h"
 #include "thread/code.h"
+#include "thread/pack_plain.h"
 #include "thread/tags.h"
 #include "thread/transfer.h"
 
@@ -99,15 +100,8 @@ static int refuse(lua_State *L, saros_packer_t *p, int index, int label, const c
 
 /* ---- objects ---- */
 
-/* Size and bytes of the string at `index`; false when out of memory. */
-static bool add_string(lua_State *L, saros_message_t *message, int index) {
-  size_t size;
-  const char *bytes = lua_tolstring(L, index, &size);
-  return saros__message_put_size(message, size) && saros__message_put(message, bytes, size);
-}
-
 static void put_string(lua_State *L, saros_message_t *message, int index) {
-  put(L, add_string(L, message, index));
+  put(L, saros__add_string(L, message, index));
 }
 
 /* Numbers the value at `index` as the next object. */
@@ -168,56 +162,23 @@ static void head_of_kind(lua_State *L, saros_packer_t *p, int index, int label) 
   put(L, saros__message_put_size(&p->heads, base));
 }
 
-static bool is_globals(lua_State *L, int index) {
-  if (lua_type(L, index) != LUA_TTABLE) return false;
-  index = lua_absindex(L, index);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
-  bool is = lua_rawequal(L, index, -1);
-  lua_pop(L, 1);
-  return is;
-}
-
 /* What an upvalue refers to counts as kept if it is the globals: then the function is the same for every call. */
 static bool is_kept(lua_State *L, int index, int upvalues) {
   bool kept = true;
   for (int i = 1; i <= upvalues && kept; i++) {
     lua_getupvalue(L, index, i);
-    kept = is_globals(L, -1);
+    kept = saros__is_globals(L, -1);
     lua_pop(L, 1);
   }
   return kept;
 }
 
-static int count_upvalues(lua_State *L, int index) {
-  lua_Debug ar;
-  lua_pushvalue(L, index);
-  lua_getinfo(L, ">u", &ar);
-  return ar.nups;
-}
-
-static enum saros_head head_of_code(int mode) {
-  return mode & SAROS_PACK_FOR_PROCESS ? SAROS_HEAD_FUNCTION : SAROS_HEAD_CODE;
-}
-
-/* What follows the first byte of the head of a function, into `heads`; false when out of memory. The message carries its
- * code, unless it goes to another process. */
-static bool put_function(saros_message_t *heads, saros_message_t *message, saros_code_t *code, bool is_kept,
-                         int mode) {
-  bool ok = saros__message_put_byte(heads, is_kept);
-  if (head_of_code(mode) == SAROS_HEAD_FUNCTION) {
-    return ok && saros__message_put(heads, &code->id, sizeof code->id) &&
-           saros__message_put_size(heads, code->size) && saros__message_put(heads, code->bytes, code->size);
-  }
-  uint32_t number;
-  return ok && saros__message_add_shared(message, &code->shared, &number) && saros__message_put_size(heads, number);
-}
-
 static void head_of_function(lua_State *L, saros_packer_t *p, int index) {
-  int upvalues = count_upvalues(L, index);
+  int upvalues = saros__count_upvalues(L, index);
   bool kept = is_kept(L, index, upvalues);
   saros_code_t *code = saros__code_of(L, p->rt, index);
-  begin_head(L, p, head_of_code(p->mode));
-  put(L, put_function(&p->heads, p->message, code, kept, p->mode));
+  begin_head(L, p, saros__head_of_code(p->mode));
+  put(L, saros__put_function(&p->heads, p->message, code, kept, p->mode));
 }
 
 static void head_of_table(lua_State *L, saros_packer_t *p, int index) {
@@ -266,38 +227,13 @@ static void put_userdata(lua_State *L, saros_packer_t *p, int index, int label) 
   put(L, saros__message_put_byte(p->message, SAROS_TAG_SHARED) && put_shared(p->message, shared));
 }
 
-static bool put_number(lua_State *L, saros_message_t *message, int index) {
-  if (lua_isinteger(L, index)) {
-    lua_Integer value = lua_tointeger(L, index);
-    return saros__message_put_byte(message, SAROS_TAG_INTEGER) && saros__message_put(message, &value, sizeof value);
-  }
-  lua_Number value = lua_tonumber(L, index);
-  return saros__message_put_byte(message, SAROS_TAG_FLOAT) && saros__message_put(message, &value, sizeof value);
-}
-
-static bool is_plain(lua_State *L, int index) {
-  int type = lua_type(L, index);
-  return type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNUMBER || type == LUA_TSTRING;
-}
-
-/* Writes such a value; false when out of memory. */
-static bool put_plain(lua_State *L, saros_message_t *message, int index) {
-  switch (lua_type(L, index)) {
-    case LUA_TNIL: return saros__message_put_byte(message, SAROS_TAG_NIL);
-    case LUA_TBOOLEAN:
-      return saros__message_put_byte(message, lua_toboolean(L, index) ? SAROS_TAG_TRUE : SAROS_TAG_FALSE);
-    case LUA_TNUMBER: return put_number(L, message, index);
-    default: return saros__message_put_byte(message, SAROS_TAG_STRING) && add_string(L, message, index);
-  }
-}
-
 /* Writes the value at `index`, which the owner refers to as the label at `label`. */
 static void put_value(lua_State *L, saros_packer_t *p, int index, int label) {
   switch (lua_type(L, index)) {
     case LUA_TNIL:
     case LUA_TBOOLEAN:
     case LUA_TNUMBER:
-    case LUA_TSTRING: put(L, put_plain(L, p->message, index)); break;
+    case LUA_TSTRING: put(L, saros__put_plain(L, p->message, index)); break;
     case LUA_TTABLE:
     case LUA_TFUNCTION: put_object(L, p, index, label); break;
     case LUA_TUSERDATA: put_userdata(L, p, index, label); break;
@@ -383,7 +319,7 @@ static void put_upvalue(lua_State *L, saros_packer_t *p, int function, int i, co
   lua_pushinteger(L, ++p->upvalues);
   lua_rawset(L, SEEN);
   put(L, saros__message_put_byte(p->message, SAROS_UPVALUE_NEW));
-  if (is_globals(L, -1)) {
+  if (saros__is_globals(L, -1)) {
     put(L, saros__message_put_byte(p->message, SAROS_TAG_GLOBALS));
     return;
   }
@@ -452,7 +388,7 @@ static int pack_protected(lua_State *L) {
   put(L, saros__message_put_size(p->message, (uint64_t)n));
   for (int i = 1; i <= n; i++) {
     int index = ROOTS + i - 1;
-    if (!is_plain(L, index) && lua_isnil(L, SEEN)) {
+    if (!saros__is_plain(L, index) && lua_isnil(L, SEEN)) {
       for (int slot = SEEN; slot <= (p->tracing ? LABELS : QUEUE); slot++) {
         lua_newtable(L);
         lua_replace(L, slot);
@@ -488,56 +424,6 @@ static bool pack_slowly(lua_State *L, saros_runtime_t *rt, int first, int n, int
   return ok;
 }
 
-/* ---- short cuts: plain values, and a function that has travelled before ---- */
-
-/* The code of the Lua function at `index`, if it has travelled, and has no upvalue but perhaps the globals; or NULL. */
-static saros_code_t *known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
-  if (lua_iscfunction(L, index)) return NULL;
-  saros_code_t *code = saros__code_known(L, rt, index);
-  *upvalues = code ? count_upvalues(L, index) : 0;
-  if (*upvalues == 0) return code;
-  lua_getupvalue(L, index, 1);
-  bool fits = *upvalues == 1 && is_globals(L, -1);
-  lua_pop(L, 1);
-  return fits ? code : NULL;
-}
-
-/* The function is the one object there is. */
-static bool put_known(lua_State *L, saros_message_t *message, saros_code_t *code, int first, int n, int upvalues,
-                      int mode) {
-  bool ok = saros__message_put_byte(message, SAROS_TAG_OBJECT) && saros__message_put_size(message, 1);
-  for (int i = 1; i < n && ok; i++) ok = put_plain(L, message, first + i);
-  for (int i = 0; i < upvalues && ok; i++) {
-    ok = saros__message_put_byte(message, SAROS_UPVALUE_NEW) && saros__message_put_byte(message, SAROS_TAG_GLOBALS);
-  }
-  uint64_t footer[2] = {1, message->size};
-  return ok && saros__message_put_byte(message, head_of_code(mode)) &&
-         put_function(message, message, code, true, mode) && saros__message_put(message, footer, sizeof footer);
-}
-
-static bool put_all_plain(lua_State *L, saros_message_t *message, int first, int n) {
-  bool ok = true;
-  for (int i = 0; i < n && ok; i++) ok = put_plain(L, message, first + i);
-  uint64_t footer[2] = {0, message->size};
-  return ok && saros__message_put(message, footer, sizeof footer);
-}
-
-/* True if it could be done this way; out of memory, the message is empty. Raises nothing. */
-static bool pack_quickly(lua_State *L, saros_runtime_t *rt, int first, int n, int mode, saros_message_t *message) {
-  bool has_function = n > 0 && lua_type(L, first) == LUA_TFUNCTION;
-  for (int i = has_function; i < n; i++) {
-    if (!is_plain(L, first + i)) return false;
-  }
-  int upvalues = 0;
-  saros_code_t *code = has_function ? known_code(L, rt, first, &upvalues) : NULL;
-  if (has_function && !code) return false;
-  bool ok = saros__message_put_size(message, (uint64_t)n) &&
-            (code ? put_known(L, message, code, first, n, upvalues, mode)
-                  : put_all_plain(L, message, first, n));
-  if (!ok) saros__message_clear(message);
-  return true;
-}
-
 /* ---- the face ---- */
 
 bool saros__pack_into(lua_State *L, saros_runtime_t *rt, int first, int n, int mode, saros_message_t *message) {
@@ -546,7 +432,7 @@ bool saros__pack_into(lua_State *L, saros_runtime_t *rt, int first, int n, int m
     lua_pushliteral(L, "stack overflow (too many values)");
     return false;
   }
-  if (pack_quickly(L, rt, first, n, mode, message)) {
+  if (saros__pack_quickly(L, rt, first, n, mode, message)) {
     if (message->size > 0) return true;
     lua_pushliteral(L, "not enough memory");
     return false;

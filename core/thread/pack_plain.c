@@ -1,0 +1,117 @@
+#include "thread/pack_plain.h"
+
+#include "thread/transfer.h"
+
+/* ---- functions ---- */
+
+bool saros__is_globals(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TTABLE) return false;
+  index = lua_absindex(L, index);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+  bool is = lua_rawequal(L, index, -1);
+  lua_pop(L, 1);
+  return is;
+}
+
+int saros__count_upvalues(lua_State *L, int index) {
+  lua_Debug ar;
+  lua_pushvalue(L, index);
+  lua_getinfo(L, ">u", &ar);
+  return ar.nups;
+}
+
+enum saros_head saros__head_of_code(int mode) {
+  return mode & SAROS_PACK_FOR_PROCESS ? SAROS_HEAD_FUNCTION : SAROS_HEAD_CODE;
+}
+
+bool saros__put_function(saros_message_t *heads, saros_message_t *message, saros_code_t *code, bool is_kept,
+                         int mode) {
+  bool ok = saros__message_put_byte(heads, is_kept);
+  if (saros__head_of_code(mode) == SAROS_HEAD_FUNCTION) {
+    return ok && saros__message_put(heads, &code->id, sizeof code->id) &&
+           saros__message_put_size(heads, code->size) && saros__message_put(heads, code->bytes, code->size);
+  }
+  uint32_t number;
+  return ok && saros__message_add_shared(message, &code->shared, &number) && saros__message_put_size(heads, number);
+}
+
+/* ---- plain values ---- */
+
+bool saros__add_string(lua_State *L, saros_message_t *message, int index) {
+  size_t size;
+  const char *bytes = lua_tolstring(L, index, &size);
+  return saros__message_put_size(message, size) && saros__message_put(message, bytes, size);
+}
+
+static bool put_number(lua_State *L, saros_message_t *message, int index) {
+  if (lua_isinteger(L, index)) {
+    lua_Integer value = lua_tointeger(L, index);
+    return saros__message_put_byte(message, SAROS_TAG_INTEGER) && saros__message_put(message, &value, sizeof value);
+  }
+  lua_Number value = lua_tonumber(L, index);
+  return saros__message_put_byte(message, SAROS_TAG_FLOAT) && saros__message_put(message, &value, sizeof value);
+}
+
+bool saros__is_plain(lua_State *L, int index) {
+  int type = lua_type(L, index);
+  return type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNUMBER || type == LUA_TSTRING;
+}
+
+bool saros__put_plain(lua_State *L, saros_message_t *message, int index) {
+  switch (lua_type(L, index)) {
+    case LUA_TNIL: return saros__message_put_byte(message, SAROS_TAG_NIL);
+    case LUA_TBOOLEAN:
+      return saros__message_put_byte(message, lua_toboolean(L, index) ? SAROS_TAG_TRUE : SAROS_TAG_FALSE);
+    case LUA_TNUMBER: return put_number(L, message, index);
+    default: return saros__message_put_byte(message, SAROS_TAG_STRING) && saros__add_string(L, message, index);
+  }
+}
+
+/* ---- short cuts: plain values, and a function that has travelled before ---- */
+
+/* The code of the Lua function at `index`, if it has travelled, and has no upvalue but perhaps the globals; or NULL. */
+static saros_code_t *known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
+  if (lua_iscfunction(L, index)) return NULL;
+  saros_code_t *code = saros__code_known(L, rt, index);
+  *upvalues = code ? saros__count_upvalues(L, index) : 0;
+  if (*upvalues == 0) return code;
+  lua_getupvalue(L, index, 1);
+  bool fits = *upvalues == 1 && saros__is_globals(L, -1);
+  lua_pop(L, 1);
+  return fits ? code : NULL;
+}
+
+/* The function is the one object there is. */
+static bool put_known(lua_State *L, saros_message_t *message, saros_code_t *code, int first, int n, int upvalues,
+                      int mode) {
+  bool ok = saros__message_put_byte(message, SAROS_TAG_OBJECT) && saros__message_put_size(message, 1);
+  for (int i = 1; i < n && ok; i++) ok = saros__put_plain(L, message, first + i);
+  for (int i = 0; i < upvalues && ok; i++) {
+    ok = saros__message_put_byte(message, SAROS_UPVALUE_NEW) && saros__message_put_byte(message, SAROS_TAG_GLOBALS);
+  }
+  uint64_t footer[2] = {1, message->size};
+  return ok && saros__message_put_byte(message, saros__head_of_code(mode)) &&
+         saros__put_function(message, message, code, true, mode) && saros__message_put(message, footer, sizeof footer);
+}
+
+static bool put_all_plain(lua_State *L, saros_message_t *message, int first, int n) {
+  bool ok = true;
+  for (int i = 0; i < n && ok; i++) ok = saros__put_plain(L, message, first + i);
+  uint64_t footer[2] = {0, message->size};
+  return ok && saros__message_put(message, footer, sizeof footer);
+}
+
+bool saros__pack_quickly(lua_State *L, saros_runtime_t *rt, int first, int n, int mode, saros_message_t *message) {
+  bool has_function = n > 0 && lua_type(L, first) == LUA_TFUNCTION;
+  for (int i = has_function; i < n; i++) {
+    if (!saros__is_plain(L, first + i)) return false;
+  }
+  int upvalues = 0;
+  saros_code_t *code = has_function ? known_code(L, rt, first, &upvalues) : NULL;
+  if (has_function && !code) return false;
+  bool ok = saros__message_put_size(message, (uint64_t)n) &&
+            (code ? put_known(L, message, code, first, n, upvalues, mode)
+                  : put_all_plain(L, message, first, n));
+  if (!ok) saros__message_clear(message);
+  return true;
+}
