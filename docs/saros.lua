@@ -192,6 +192,7 @@ saros.InvalidStateError = {}
 ---@field coalesce? string which of several overdue runs are made up for: the `"latest"`, the default, or `"all"`
 ---@field jitter? number up to how many seconds later each run begins, at random; the scheduler's
 ---@field timezone? string of a cron expression, and for `schedule_cron` only; the scheduler's
+---@field recover? boolean with a database, run again what another node did not come to the end of, because it ended; the run has the same `fire_time` and a larger `token`. Without it, such a run is only marked as lost; false
 ---@field replace? boolean take the place of the job with this name, if there is one: its runs in progress go on, and a pause and what was counted stay; false
 
 ---How a job is, as `Scheduler:status` tells it.
@@ -254,7 +255,7 @@ saros.QueueShutDown = {}
 ---@field name string the job's
 ---@field fire_time number when it was due, in seconds since the epoch
 ---@field started_at number when it began
----@field outcome string `"running"` `"finished"` `"failed"` or `"cancelled"`
+---@field outcome string `"running"` `"finished"` `"failed"` `"cancelled"`, or `"lost"`: its node ended meanwhile
 ---@field attempts? integer how many attempts it took
 ---@field duration? number seconds
 ---@field error? string the error's text
@@ -1329,12 +1330,13 @@ function Runner:get_loop() end
 function Runner:run(fn, ...) end
 
 ---@class saros.Scheduler.options
----@field store? string|table where states and history are kept: `"memory"`, for as long as the program runs; or an object with a store's methods, as `lua/saros/memory_store.lua` has them; "memory" by default
+---@field store? string|table where states and history are kept: `"memory"`, for as long as the program runs; `"sqlite:PATH"`, a file; `"postgresql://USER@HOST/DATABASE"`, a database that several nodes may share; or an object with a store's methods, as `lua/saros/memory_store.lua` has them. With a database, what changes a job suspends until that is stored; "memory" by default
 ---@field timezone? string of cron expressions, as of `saros.cron.parse`; "UTC" by default
 ---@field jitter? number of jobs that say nothing else, in seconds; 0 by default
 ---@field shutdown_timeout? number how many seconds runs have to end by themselves when the scheduler is closed; 10 by default
----@field history? integer how many runs of each job are kept in memory; 10 by default
+---@field history? integer how many runs of each job are kept; by default 10 in memory, 1,000 in a database
 ---@field node? string what runs are told about where they run; "local" by default
+---@field lease? number with a database, for how many seconds a run is taken to be in progress when its node is not heard of; a node is heard of three times in that time; 30 by default
 
 ---Runs jobs, on the loop on which it was made, from the moment at which they are scheduled.
 ---

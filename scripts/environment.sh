@@ -50,6 +50,15 @@ has_timezones() {
 # Whether LuaSQL's SQLite driver is there for that Lua.
 has_luasql() { find_lua && "$lua" -e 'require("luasql.sqlite3")' 2>/dev/null; }
 
+# Whether LuaSQL's PostgreSQL driver is there for that Lua.
+has_luasql_postgres() { find_lua && "$lua" -e 'require("luasql.postgres")' 2>/dev/null; }
+
+# Whether a PostgreSQL server can be started; Debian has its programs in a folder of each version.
+has_postgresql() {
+  for program in /usr/lib/postgresql/*/bin/initdb; do [ -x "$program" ] && return 0; done
+  command -v initdb >/dev/null
+}
+
 # Whether the system's loader finds GNU readline, or SAROS_READLINE names it, as the REPL looks for it.
 has_readline() {
   find_lua && "$lua" -e '

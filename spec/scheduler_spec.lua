@@ -542,15 +542,15 @@ describe("saros.scheduler", function()
 
     it("unknown options, and lists the known ones", function()
       refuses("unknown option 'every' for 'schedule_recurring' "
-        .. "(known: args, coalesce, grace, jitter, overlap, replace, retries, retry_delay, retry_max_delay, "
+        .. "(known: args, coalesce, grace, jitter, overlap, recover, replace, retries, retry_delay, retry_max_delay, "
         .. "timeout)", "schedule_recurring", "job", nothing, 1, 0, { every = 1 })
       refuses("unknown option 'timezone' for 'schedule_once' "
-        .. "(known: args, coalesce, grace, jitter, overlap, replace, retries, retry_delay, retry_max_delay, "
+        .. "(known: args, coalesce, grace, jitter, overlap, recover, replace, retries, retry_delay, retry_max_delay, "
         .. "timeout)", "schedule_once", "job", nothing, 1, { timezone = "UTC" })
       refuses("unknown option 'soon' for 'cancel' (known: keep_running)", "cancel", "job", { soon = true })
       saros.testing.run(function()
         assert.equal("unknown option 'stores' for 'Scheduler' "
-          .. "(known: history, jitter, node, shutdown_timeout, store, timezone)",
+          .. "(known: history, jitter, lease, node, shutdown_timeout, store, timezone)",
           raises(saros.ValueError, saros.Scheduler, { stores = 1 }).message)
       end)
     end)

@@ -3,20 +3,27 @@
 -- A store is an object with these methods. Each may suspend: the scheduler calls them in tasks, and
 -- `save` for one job at a time. What they raise is reported, and ends a run that cannot be claimed.
 --
--- - `load()`: the states that were saved, by the names of their jobs
--- - `save(job)`: keep the state of a job, which is a table of strings, numbers and booleans that
---   `job:state()` makes; `job.name` is its name
--- - `claim(run, job)`: begin a run, `{fire_time=, node=, started_at=}`, and keep `job:state(run)`, both or
---   neither. Of all claims with the same name and fire time one succeeds and gets a token, a number that
---   is larger than those of the job's earlier runs; the others get nil
+-- - `adopt(job, state, fresh)`: a job named `job.name` is to begin with a state, a table of strings,
+--   numbers and booleans. If it is not fresh, and what is stored by its name has the same `trigger` and is
+--   not cancelled, that is returned, to go on with; else the state is kept. Of several nodes that begin
+--   together one does, the others go on
+-- - `save(job)`: keep the state of a job, which `job:state()` makes
+-- - `claim(run, job)`: begin a run, `{fire_time=, node=, started_at=, recovery=, manual=}`, and keep
+--   `job:state(run)`, both or neither. Of all claims with the same name, fire time and recovery one succeeds
+--   and gets a token, a number that is larger than those of the job's earlier runs. The others get nil and a reason:
+--   `"taken"`; `"early"`, and how many seconds; `"late"`; `"busy"`: another node runs the job, and its runs must not
+--   overlap; `"paused"` `"cancelled"` or `"superseded"`: another node has done that to the job
 -- - `finish(run, job)`: the run has ended: what `claim` was given has `token` `outcome` `duration`
 --   `attempts` and `error` as well; and keep `job:state()`. It is not given up when the task is cancelled
 -- - `history(name, n)`: a list of the last `n` runs of a job, the newest first
 -- - `close()`: nothing more will be asked for
+--
+-- A store that several nodes share has more: `renew()`, `cancel_runs(job)` and `clock_offset()`, as in
+-- `saros.sql_store`.
 -- @module saros.memory_store
 -- @local
 
--- jobs[name]: a job whose state is asked for when it is loaded, as nothing is lost before.
+-- jobs[name]: a job whose state is asked for when its name comes again, as nothing is lost before.
 -- runs[name]: the last runs of a job in the order in which they were claimed, and `newest`, the
 -- latest of all fire times.
 local MemoryStore = {}
@@ -29,17 +36,19 @@ MemoryStore.__index = MemoryStore
 -- @treturn table
 function MemoryStore.open(_, options)
   return setmetatable({
-    limit = options.history,
+    limit = options.history or 10,
     jobs = {},
     runs = {},
     last_token = 0,
   }, MemoryStore)
 end
 
-function MemoryStore:load()
-  local states = {}
-  for name, job in pairs(self.jobs) do states[name] = job:state() end
-  return states
+function MemoryStore:adopt(job, state, fresh)
+  local known = self.jobs[job.name]
+  self.jobs[job.name] = job
+  if fresh or not (known and known.trigger) then return nil end
+  local stored = known:state()
+  if not stored.cancelled and stored.trigger == state.trigger then return stored end
 end
 
 function MemoryStore:save(job)
@@ -69,7 +78,7 @@ function MemoryStore:claim(run, job)
     runs = {newest = -math.huge}
     self.runs[job.name] = runs
   end
-  if is_claimed(runs, run.fire_time) then return nil end
+  if is_claimed(runs, run.fire_time) then return nil, "taken" end
   self.last_token = self.last_token + 1
   runs[#runs + 1] = run
   runs.newest = math.max(runs.newest, run.fire_time)

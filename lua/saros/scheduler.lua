@@ -24,6 +24,7 @@ local Class = require "saros.class"
 local Events = require "saros.scheduler_events"
 local Job = require "saros.scheduler_job"
 local Clock = require "saros.scheduler_clock"
+local Leases = require "saros.scheduler_leases"
 local Writer = require "saros.scheduler_writer"
 local due = require "saros.scheduler_due"
 local overlap = require "saros.scheduler_overlap"
@@ -76,7 +77,7 @@ local RuntimeError, ValueError = errors.RuntimeError, errors.ValueError
 -- @tfield string name the job's
 -- @tfield number fire_time when it was due, in seconds since the epoch
 -- @tfield number started_at when it began
--- @tfield string outcome `"running"` `"finished"` `"failed"` or `"cancelled"`
+-- @tfield string outcome `"running"` `"finished"` `"failed"` `"cancelled"`, or `"lost"`: its node ended meanwhile
 -- @tfield ?integer attempts how many attempts it took
 -- @tfield ?number duration seconds
 -- @tfield ?string error the error's text
@@ -102,6 +103,8 @@ local RuntimeError, ValueError = errors.RuntimeError, errors.ValueError
 -- @tfield ?string coalesce which of several overdue runs are made up for: the `"latest"`, the default, or `"all"`
 -- @tfield ?number jitter up to how many seconds later each run begins, at random; the scheduler's
 -- @tfield ?string timezone of a cron expression, and for `schedule_cron` only; the scheduler's
+-- @tfield ?boolean recover with a database, run again what another node did not come to the end of, because it
+-- ended; the run has the same `fire_time` and a larger `token`. Without it, such a run is only marked as lost; false
 -- @tfield ?boolean replace take the place of the job with this name, if there is one: its runs in progress
 -- go on, and a pause and what was counted stay; false
 
@@ -113,24 +116,29 @@ local Scheduler = Class.new("Scheduler")
 -- end of the scope.
 -- @tparam ?table options how it works
 -- @tparam[opt="memory"] string|table options.store where states and history are kept: `"memory"`, for as
--- long as the program runs; or an object with a store's methods, as `lua/saros/memory_store.lua` has them
+-- long as the program runs; `"sqlite:PATH"`, a file; `"postgresql://USER@HOST/DATABASE"`, a database that
+-- several nodes may share; or an object with a store's methods, as `lua/saros/memory_store.lua` has them.
+-- With a database, what changes a job suspends until that is stored
 -- @tparam[opt="UTC"] string options.timezone of cron expressions, as of `saros.cron.parse`
 -- @tparam[opt=0] number options.jitter of jobs that say nothing else, in seconds
 -- @tparam[opt=10] number options.shutdown_timeout how many seconds runs have to end by themselves when
 -- the scheduler is closed
--- @tparam[opt=10] integer options.history how many runs of each job are kept in memory
+-- @tparam ?integer options.history how many runs of each job are kept; by default 10 in memory, 1,000 in a
+-- database
 -- @tparam[opt="local"] string options.node what runs are told about where they run
+-- @tparam[opt=30] number options.lease with a database, for how many seconds a run is taken to be in progress when
+-- its node is not heard of; a node is heard of three times in that time
 -- @raise `bad argument`; `ValueError` for an unknown option, an unknown store, which lists the known
--- ones, an unknown time zone, and a value out of range; `RuntimeError` outside a loop
+-- ones, an unknown time zone, and a value out of range; `RuntimeError` outside a loop, for a database outside a task,
+-- and for one that cannot be opened
 function Scheduler:init(options)
   options = scheduler_options.scheduler(options)
   if options.timezone then triggers.cron("@daily", options.timezone) end
   self.loop = core.need_loop()
   self.node, self.timezone, self.jitter = options.node, options.timezone, options.jitter
   self.shutdown_timeout = options.shutdown_timeout
-  self.store = stores.open(options.store, options)
-  self.stored = self.store:load()
   self.jobs, self.job_count = {}, 0
+  self.scheduling = {} -- scheduling[name] = true while the store is asked about a job
   -- tasks[task]: its run.
   self.tasks, self.running, self.last_run = {}, 0, 0
   self.stopping, self.closed, self.finished = false, false, false
@@ -140,8 +148,10 @@ function Scheduler:init(options)
   self.context = core.current_context() and core.copy_context()
   self.events = Events.new(self.loop)
   self.writer = Writer.new(self)
-  self.clock = Clock.new(self.loop, function(job, now) due.fire(self, job, now) end)
   self.on_run_done = function(task) self:_on_run_done(task) end
+  self.store = stores.open(options.store, options)
+  self.clock = Clock.new(self.loop, self.store, function(job, now) due.fire(self, job, now) end)
+  self.leases = Leases.start(self, options.lease)
 end
 
 function Scheduler:_on_run_done(task)
@@ -163,31 +173,37 @@ local function check_open(self)
   if self.stopping then error(RuntimeError("the scheduler is stopped")) end
 end
 
--- The job of a name that is free, or may be taken over.
+-- The job of a name that is free, or may be taken over; and whether it was known.
 local function claim_name(self, name, replace)
   local job = self.jobs[name]
-  if not job then
-    self.job_count = self.job_count + 1
-    return Job.new(name, self.job_count)
-  end
-  if job:is_over() then
-    job:reset()
-  elseif not replace then
+  if self.scheduling[name] or job and not job:is_over() and not replace then
     error(ValueError(("there is a job '%s' already (replace = true takes its place)"):format(name)))
   end
-  return job
+  if job then
+    if job:is_over() then job:reset() end
+    return job, true
+  end
+  self.job_count = self.job_count + 1
+  return Job.new(name, self.job_count), false
 end
 
--- The point at which to go on, or to begin.
-local function begin_trigger(self, job, trigger)
-  local state = self.stored[job.name]
-  self.stored[job.name] = nil
-  if not state or state.cancelled or state.trigger ~= trigger:signature() then
-    return trigger:begin(self.loop, job.last_fire_time)
-  end
-  job:restore(state)
-  local point = trigger:continue(self.loop, state.anchor, state.next_fire_time or state.anchor)
-  return state.next_fire_time and point
+-- Ask the store, which may take a while, whether a job goes on with what is stored, unless it is fresh.
+local function adopt(self, job, state, fresh)
+  self.scheduling[job.name] = true
+  local ok, stored = pcall(self.store.adopt, self.store, job, state, fresh)
+  self.scheduling[job.name] = nil
+  if not ok then error(stored, 0) end
+  check_open(self)
+  return stored
+end
+
+-- Begin with a trigger, or go on with it. Returns the point to wait for.
+local function begin_trigger(self, job, trigger, fresh)
+  local point = trigger:begin(self.clock, job.last_fire_time)
+  local stored = adopt(self, job, job:state_with(trigger, point), fresh)
+  if not stored then return point end
+  job:restore(stored)
+  return due.continue(self, trigger, stored)
 end
 
 local function set_trigger(self, job, trigger, point)
@@ -198,12 +214,11 @@ local function set_trigger(self, job, trigger, point)
   job.trigger = trigger
   self.jobs[job.name] = job
   due.await(self, job, point)
-  self.writer:save(job)
 end
 
 local function add(self, name, fn, trigger, options)
-  local job = claim_name(self, name, options.replace)
-  local point = begin_trigger(self, job, trigger)
+  local job, is_known = claim_name(self, name, options.replace)
+  local point = begin_trigger(self, job, trigger, is_known)
   job.fn, job.options = fn, options
   set_trigger(self, job, trigger, point)
 end
@@ -299,7 +314,9 @@ function Scheduler:cancel(name, options)
   end
   if not options.keep_running then
     for _, run in ipairs(job:active_runs()) do run:cancel() end
+    self.leases:cancel_runs(job)
   end
+  self.writer:settle()
   return true
 end
 
@@ -322,16 +339,8 @@ function Scheduler:pause(name)
   job.paused = true
   due.await(self, job, job.point)
   self.writer:save(job)
+  self.writer:settle()
   return true
-end
-
--- The first point from now on; but what runs only once was just held back.
-local function point_after_pause(self, job)
-  local trigger, point = job.trigger, job.point
-  if point == nil or not trigger.repeats then return point end
-  local now = self.clock:now(trigger)
-  local last, following = trigger:latest(point, now)
-  return trigger:due(last) <= now and following or point
 end
 
 --- Let a job run again. What was due meanwhile is left out, and does not count as missed; but a job that
@@ -343,9 +352,9 @@ function Scheduler:resume(name)
   local job = find(self, name, "resume")
   if not job.paused then return false end
   job.paused = false
-  due.await(self, job, point_after_pause(self, job))
-  overlap.advance(self, job)
+  due.resume(self, job)
   self.writer:save(job)
+  self.writer:settle()
   return true
 end
 
@@ -358,7 +367,7 @@ function Scheduler:run_now(name)
   local job = find(self, name, "run_now")
   check_open(self)
   local left_out = job.options.overlap == "skip" and not (job.running == 0 and #job.queue == 0)
-  overlap.offer(self, job, {fire_time = self.loop:wall_time()})
+  overlap.offer(self, job, {fire_time = self.clock:wall_time(), manual = true})
   return not left_out
 end
 
@@ -395,7 +404,7 @@ function Scheduler:reschedule(name, when)
   if type(when) ~= "table" then check.fail(2, "reschedule", "table", when) end
   check_when(when)
   local trigger = make_trigger(self, job, when)
-  set_trigger(self, job, trigger, trigger:begin(self.loop, job.last_fire_time))
+  set_trigger(self, job, trigger, begin_trigger(self, job, trigger, true))
 end
 
 -- ---- what can be seen ----
@@ -404,7 +413,7 @@ end
 -- @treturn {[string]=JobStatus} by name
 function Scheduler:status()
   local status = {}
-  for name, job in pairs(self.jobs) do status[name] = job:status(self.loop) end
+  for name, job in pairs(self.jobs) do status[name] = job:status(self.clock) end
   return status
 end
 

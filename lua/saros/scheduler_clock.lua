@@ -22,12 +22,14 @@ Clock.__index = Clock
 
 --- Make one without jobs.
 -- @tparam EventLoop loop
+-- @tparam table store
 -- @tparam fun(job:table,now:number) fire called when a job is due, with the time by its clock; it sets
 -- the job anew or removes it
 -- @treturn table
-function Clock.new(loop, fire)
+function Clock.new(loop, store, fire)
   local self = setmetatable({
     loop = loop,
+    store = store.clock_offset and store,
     fire = fire,
     agendas = {loop = Agenda.new(), wall = Agenda.new()},
   }, Clock)
@@ -35,10 +37,23 @@ function Clock.new(loop, fire)
   return self
 end
 
+--- The time by the loop's clock.
+-- @treturn number
+function Clock:time()
+  return self.loop:time()
+end
+
+--- The time by the wall clock.
+-- @treturn number seconds since the epoch
+function Clock:wall_time()
+  local store = self.store
+  return self.loop:wall_time() + (store and store:clock_offset() or 0)
+end
+
 local function wall_when(self)
   local due = self.agendas.wall:first()
   if due and due ~= self.wall_due then
-    local left = due - self.loop:wall_time()
+    local left = due - self:wall_time()
     self.wall_when = self.loop:time() + math.max(0, math.min(left, LOOK))
   end
   self.wall_due = due
@@ -79,8 +94,8 @@ end
 -- @tparam table trigger whose clock is meant
 -- @treturn number
 function Clock:now(trigger)
-  if trigger.clock == "wall" then return self.loop:wall_time() end
-  return self.loop:time()
+  if trigger.clock == "wall" then return self:wall_time() end
+  return self:time()
 end
 
 -- A job that cannot be fired must neither take the others with it nor come again at once.
@@ -96,7 +111,7 @@ end
 
 local function fire_due(self, agenda, read_clock, most)
   local due, job = agenda:first()
-  local now = due and read_clock(self.loop)
+  local now = due and read_clock(self)
   while due and due <= now and most > 0 do
     fire_protected(self, agenda, job, now)
     most = most - 1
@@ -108,9 +123,15 @@ end
 function Clock:_on_timer()
   self.timer, self.when, self.wall_due = nil, nil, nil
   self.firing = true
-  local most = fire_due(self, self.agendas.loop, self.loop.time, BATCH)
-  fire_due(self, self.agendas.wall, self.loop.wall_time, most)
+  local most = fire_due(self, self.agendas.loop, self.time, BATCH)
+  fire_due(self, self.agendas.wall, self.wall_time, most)
   self.firing = false
+  set_timer(self)
+end
+
+--- See whether the wall clock was set, or the store's has another time than was thought.
+function Clock:look()
+  self.wall_due = nil
   set_timer(self)
 end
 

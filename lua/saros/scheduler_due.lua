@@ -2,6 +2,7 @@
 -- @module saros.scheduler_due
 -- @local
 
+local missed = require "saros.scheduler_missed"
 local overlap = require "saros.scheduler_overlap"
 
 local scheduler_due = {}
@@ -19,6 +20,33 @@ function scheduler_due.await(scheduler, job, point)
   scheduler.clock:set(job, job.due)
 end
 
+--- Go on with what is stored of a trigger that has begun.
+-- @tparam table scheduler
+-- @tparam table trigger
+-- @tparam table state
+-- @return the point to wait for, nil for none
+function scheduler_due.continue(scheduler, trigger, state)
+  local point = trigger:continue(scheduler.clock, state.anchor, state.next_fire_time or state.anchor)
+  return state.next_fire_time and point
+end
+
+-- The first point from now on; but what runs only once was just held back.
+local function point_after_pause(scheduler, job)
+  local trigger, point = job.trigger, job.point
+  if point == nil or not trigger.repeats then return point end
+  local now = scheduler.clock:now(trigger)
+  local last, following = trigger:latest(point, now)
+  return trigger:due(last) <= now and following or point
+end
+
+--- Let a job that is not paused any more go on.
+-- @tparam table scheduler
+-- @tparam table job
+function scheduler_due.resume(scheduler, job)
+  scheduler_due.await(scheduler, job, point_after_pause(scheduler, job))
+  overlap.advance(scheduler, job)
+end
+
 -- Leave out what is too late by now; the first point that is not, nil if all are.
 local function drop_late(scheduler, job, first, last, now)
   local trigger, limit = job.trigger, overlap.limit(job, now)
@@ -27,7 +55,7 @@ local function drop_late(scheduler, job, first, last, now)
   -- What is due at the limit itself is in time.
   local count = trigger:count(first, late)
   if trigger:due(late) >= limit then count, following = count - 1, late end
-  overlap.miss(scheduler, job, first, count)
+  missed.note(scheduler, job, trigger:fire_time(first), count)
   return trigger:due(last) >= limit and following or nil
 end
 
@@ -44,7 +72,7 @@ function scheduler_due.fire(scheduler, job, now)
   first = drop_late(scheduler, job, first, last, now)
   if first == nil then return end
   if first ~= last and job.options.coalesce == "latest" then
-    overlap.miss(scheduler, job, first, trigger:count(first, last) - 1)
+    missed.note(scheduler, job, trigger:fire_time(first), trigger:count(first, last) - 1)
     first = last
   end
   overlap.offer(scheduler, job, {first = first, last = last})

@@ -8,7 +8,10 @@
 -- point: the trigger's next point, nil when there is none; due: when that is, with jitter;
 -- last_fire_time: of the run that began last;
 -- active[run] = true while a run is in progress, `running` counts them;
--- queue: what waits for its turn, in order: ranges of points {first=, last=}, or {fire_time=} of run_now.
+-- queue: what waits for its turn, in order: ranges of points {first=, last=}; {fire_time=, manual=true} of
+-- run_now; {fire_time=, recovery=} of what was lost and is to be run again.
+-- missed_since: the first fire time that was missed since the state was stored;
+-- superseded: another node has the job with another trigger.
 --
 -- What most jobs have in common is in the class, as there may be many jobs.
 local Job = {cancelled = false, paused = false, runs = 0, failures = 0, misses = 0}
@@ -33,7 +36,7 @@ function Job:reset()
   for _, name in ipairs(LAST) do self[name] = nil end
 end
 
---- Go on with what was counted before a restart.
+--- Go on with what was counted before a restart, or by other nodes.
 -- @tparam table state
 function Job:restore(state)
   self.paused = state.paused
@@ -70,19 +73,16 @@ local function next_fire_time(self, claiming)
     if range.first then first = earlier(first, trigger:fire_time(range.first)) end
   end
   for run in pairs(self.active) do
-    if run.record ~= claiming and not run.token and not run.manual then first = earlier(first, run.fire_time) end
+    if run.record ~= claiming and not run.token and run.is_scheduled then first = earlier(first, run.fire_time) end
   end
   return first or self.point and trigger:fire_time(self.point)
 end
 
---- What a store keeps.
--- @tparam ?table claiming what a store was given of the run that it claims
--- @treturn table
-function Job:state(claiming)
+local function make_state(self, trigger, fire_time)
   local state = {
-    trigger = self.trigger:signature(),
-    anchor = self.trigger.anchor,
-    next_fire_time = not self.cancelled and next_fire_time(self, claiming) or nil,
+    trigger = trigger:signature(),
+    anchor = trigger.anchor,
+    next_fire_time = fire_time,
     cancelled = self.cancelled,
     paused = self.paused,
   }
@@ -91,20 +91,35 @@ function Job:state(claiming)
   return state
 end
 
+--- What a store keeps.
+-- @tparam ?table claiming what a store was given of the run that it claims
+-- @treturn table
+function Job:state(claiming)
+  return make_state(self, self.trigger, not self.cancelled and next_fire_time(self, claiming) or nil)
+end
+
+--- What a store would keep if the job had a trigger.
+-- @tparam table trigger that has begun
+-- @param point its first
+-- @treturn table
+function Job:state_with(trigger, point)
+  return make_state(self, trigger, trigger:fire_time(point))
+end
+
 -- When it runs next, by the loop's clock and by the wall clock.
-local function next_run(self, loop)
+local function next_run(self, clock)
   if not self.due then return nil, nil end
   if self.trigger.clock == "loop" then
-    return self.due, loop:wall_time() + (self.due - loop:time())
+    return self.due, clock:wall_time() + (self.due - clock:time())
   end
-  return loop:time() + (self.due - loop:wall_time()), self.due
+  return clock:time() + (self.due - clock:wall_time()), self.due
 end
 
 --- What a user sees.
--- @tparam EventLoop loop
+-- @tparam table clock the scheduler's
 -- @treturn table
-function Job:status(loop)
-  local when, at = next_run(self, loop)
+function Job:status(clock)
+  local when, at = next_run(self, clock)
   local status = {
     next_run = when,
     next_run_at = at,

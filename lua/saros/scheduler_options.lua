@@ -12,6 +12,7 @@ local scheduler_options = {}
 local SCHEDULER = {
   history = "integer",
   jitter = "number",
+  lease = "number",
   node = "string",
   shutdown_timeout = "number",
   store = "any",
@@ -24,6 +25,7 @@ local JOB = {
   grace = "number",
   jitter = "number",
   overlap = "string",
+  recover = "boolean",
   replace = "boolean",
   retries = "integer",
   retry_delay = "number",
@@ -76,8 +78,9 @@ end
 function scheduler_options.scheduler(options)
   options = check.options(options, SCHEDULER, 1, "Scheduler")
   local checked = {
-    history = options.history or 10,
+    history = options.history,
     jitter = check_not_negative(options.jitter or 0, "jitter"),
+    lease = check_positive(options.lease or 30, "lease"),
     node = options.node or "local",
     shutdown_timeout = options.shutdown_timeout or 10,
     store = options.store == nil and "memory" or options.store,
@@ -86,7 +89,7 @@ function scheduler_options.scheduler(options)
   if checked.shutdown_timeout < 0 then
     fail("shutdown_timeout must not be negative, got %s", checked.shutdown_timeout)
   end
-  if checked.history < 0 then fail("history must not be negative, got %d", checked.history) end
+  if checked.history and checked.history < 0 then fail("history must not be negative, got %d", checked.history) end
   return checked
 end
 

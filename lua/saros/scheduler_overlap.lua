@@ -3,13 +3,15 @@
 -- @local
 
 local Run = require "saros.scheduler_run"
+local missed = require "saros.scheduler_missed"
 
 local overlap = {}
 
 -- ---- what waits ----
 
--- An entry is a range of points, or a run that was asked for. A job that is slower than its interval
--- queues points that follow each other, so however many they are, they are one range.
+-- An entry is a range of points, a run that was asked for, or one that is to be run again. A job that
+-- is slower than its interval queues points that follow each other, so however many they are, they are
+-- one range.
 local function push(job, entry)
   local queue = job.queue
   local tail = queue[#queue]
@@ -20,7 +22,7 @@ local function push(job, entry)
   end
 end
 
--- Take the first run out of the queue: its point, or the entry of one that was asked for.
+-- Take the first run out of the queue: its point, or the entry of one that has none.
 local function take(job)
   local entry = job.queue[1]
   if not entry.first or entry.first == entry.last then
@@ -49,21 +51,13 @@ end
 function overlap.drop(scheduler, job)
   local queue = job.queue
   job.queue = {}
-  for _, entry in ipairs(queue) do skip(scheduler, job, extent(job, entry)) end
+  for _, entry in ipairs(queue) do
+    -- What is to be run again comes again.
+    if not entry.recovery then skip(scheduler, job, extent(job, entry)) end
+  end
 end
 
 -- ---- what is too late ----
-
---- Note that runs were missed.
--- @tparam table scheduler
--- @tparam table job
--- @param first the first point of them
--- @tparam integer count how many
-function overlap.miss(scheduler, job, first, count)
-  job.misses = job.misses + count
-  scheduler.events:emit("missed", job.name, job.trigger:fire_time(first), {count = count})
-  scheduler.writer:save(job)
-end
 
 --- The time by a trigger's clock before which what was due may not begin any more.
 -- @tparam table job
@@ -80,7 +74,7 @@ local function may_start(scheduler, job)
   local entry = job.queue[1]
   if not entry or scheduler.stopping then return false end
   -- Who asks for a run of a job that is paused wants it.
-  if job.paused and entry.first then return false end
+  if job.paused and not entry.manual then return false end
   return job.running == 0 or job.options.overlap == "allow"
 end
 
@@ -91,9 +85,9 @@ function overlap.advance(scheduler, job)
   while may_start(scheduler, job) do
     local point, entry = take(job)
     if not point then
-      Run.start(scheduler, job, entry.fire_time, true)
+      Run.start(scheduler, job, entry.fire_time, entry)
     elseif job.trigger:due(point) < overlap.limit(job, scheduler.clock:now(job.trigger)) then
-      overlap.miss(scheduler, job, point, 1)
+      missed.note(scheduler, job, job.trigger:fire_time(point), 1)
     else
       Run.start(scheduler, job, job.trigger:fire_time(point))
     end
@@ -116,7 +110,7 @@ function policies.replace(scheduler, job, entry)
   overlap.drop(scheduler, job)
   local fire_time, count = extent(job, entry)
   if count > 1 then skip(scheduler, job, fire_time, count - 1) end
-  push(job, {first = entry.last, last = entry.last, fire_time = entry.fire_time})
+  push(job, {first = entry.last, last = entry.last, fire_time = entry.fire_time, manual = entry.manual})
   for _, run in ipairs(job:active_runs()) do
     if not run.cancel_requested then run:cancel() end
   end
@@ -125,7 +119,8 @@ end
 --- The turn of a run has come.
 -- @tparam table scheduler
 -- @tparam table job
--- @tparam table entry a range of points, `{first=, last=}`, or `{fire_time=}` of a run that was asked for
+-- @tparam table entry a range of points, `{first=, last=}`, or `{fire_time=, manual=true}` of a run that was
+-- asked for
 function overlap.offer(scheduler, job, entry)
   local policy = job.options.overlap
   if policy == "allow" or job.running == 0 and #job.queue == 0 then
@@ -134,6 +129,26 @@ function overlap.offer(scheduler, job, entry)
   else
     policies[policy](scheduler, job, entry)
   end
+end
+
+local function is_same(entry, fire_time, recovery)
+  return entry.recovery == recovery and entry.fire_time == fire_time
+end
+
+--- A run that was lost is to be run again: whatever is in progress, it is not left out.
+-- @tparam table scheduler
+-- @tparam table job
+-- @tparam number fire_time
+-- @tparam integer recovery for the how many-th time
+function overlap.recover(scheduler, job, fire_time, recovery)
+  for _, entry in ipairs(job.queue) do
+    if is_same(entry, fire_time, recovery) then return end
+  end
+  for run in pairs(job.active) do
+    if is_same(run, fire_time, recovery) then return end
+  end
+  table.insert(job.queue, 1, {fire_time = fire_time, recovery = recovery})
+  overlap.advance(scheduler, job)
 end
 
 return overlap

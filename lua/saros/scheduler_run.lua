@@ -4,6 +4,7 @@
 
 local core = require "saros.core"
 local logger = require "saros.logger"
+local missed = require "saros.scheduler_missed"
 local timeout = require "saros.timeout"
 
 local errors, is_error = core.errors, core.is_error
@@ -11,7 +12,11 @@ local errors, is_error = core.errors, core.is_error
 -- By how much the fire time of a run that was asked for is moved when it is another run's.
 local NUDGE = 1e-5
 
--- What is used of a job is what it was when the run began. `token` is nil until the run is claimed.
+-- After which part of a lease it is looked again whether another node still runs the job.
+local BUSY_PART = 0.2
+
+-- What is used of a job is what it was when the run began. `token` is nil until the run is claimed; `is_scheduled`
+-- is whether its fire time is one of the trigger's points, so that nobody else would tell of it.
 local Run = {}
 Run.__index = Run
 
@@ -118,30 +123,60 @@ local function emit(self, event, duration, exception)
   })
 end
 
--- Whether the run is this node's. A run that was asked for has no fire time of its own, so it takes
--- the next that is free.
+-- What to do when a run cannot be claimed, by the reason: return whether to try again.
+local refused = {}
+
+-- A run that was asked for has no fire time of its own, so it takes the next that is free.
+function refused.taken(self)
+  self.fire_time = self.fire_time + NUDGE
+  return self.manual
+end
+
+function refused.early(_, seconds)
+  core.sleep(seconds)
+  return true
+end
+
+-- The node that runs the job decides about its next runs, for all of them are due there as well. But
+-- what it lets wait would be lost if it died.
+function refused.busy(self)
+  if self.options.overlap ~= "queue" and self.is_scheduled then return false end
+  if self.options.overlap == "skip" and self.manual then return false end
+  core.sleep(self.scheduler.leases.lease * BUSY_PART)
+  return true
+end
+
+function refused.late(self)
+  missed.note(self.scheduler, self.job, self.fire_time, 1)
+  return false
+end
+
+-- Whether the run is this node's.
 local function claim(self)
   local job, scheduler = self.job, self.scheduler
   local record = {
     fire_time = self.fire_time,
     node = scheduler.node,
-    started_at = scheduler.loop:wall_time(),
+    started_at = scheduler.clock:wall_time(),
+    manual = self.manual,
+    recovery = self.recovery,
     token = nil, outcome = nil, duration = nil, attempts = nil, error = nil,
   }
   self.record = record
-  repeat
-    record.fire_time = self.fire_time
-    self.token = scheduler.store:claim(record, job)
-    if self.token then return true end
-    self.fire_time = self.fire_time + NUDGE
-  until not self.manual
-  return false
+  while true do
+    record.fire_time, self.leased_at = self.fire_time, scheduler.loop:time()
+    local token, reason, seconds = scheduler.store:claim(record, job)
+    self.token = token
+    if token then return true end
+    local handle = refused[reason or "taken"]
+    if not (handle and handle(self, seconds)) then return false end
+  end
 end
 
 local function begin(self)
   local job, loop = self.job, self.scheduler.loop
   job.runs = job.runs + 1
-  job.last_run_at = loop:wall_time()
+  job.last_run_at = self.scheduler.clock:wall_time()
   self.started = loop:time()
   emit(self, "started")
 end
@@ -179,7 +214,7 @@ local function finish(self, outcome, failure)
   local job, loop, record = self.job, self.scheduler.loop, self.record
   local duration = loop:time() - self.started
   job.last_duration, job.last_error = duration, nil
-  if outcome == "failed" then
+  if outcome == "failed" or outcome == "lost" then
     count_failure(self, failure, duration)
   else
     emit(self, outcome, duration)
@@ -204,6 +239,9 @@ local function perform(self)
   if not claimed then return end
   begin(self)
   local outcome, failure = make_attempts(self)
+  if outcome == "cancelled" and self.is_lost then
+    outcome, failure = "lost", {exception = errors.RuntimeError("the run's lease is over, so that it was cancelled")}
+  end
   finish(self, outcome, failure)
   if outcome == "cancelled" then error(failure.exception, 0) end
 end
@@ -212,8 +250,9 @@ end
 -- @tparam table scheduler
 -- @tparam table job
 -- @tparam number fire_time seconds since the epoch
--- @tparam ?boolean manual whether it was asked for
-function Run.start(scheduler, job, fire_time, manual)
+-- @tparam ?table entry of what the trigger did not bring about: whether it was asked for (`manual`), or for the how
+-- many-th time it is run again (`recovery`)
+function Run.start(scheduler, job, fire_time, entry)
   scheduler.last_run = scheduler.last_run + 1
   local self = setmetatable({
     number = scheduler.last_run,
@@ -222,10 +261,12 @@ function Run.start(scheduler, job, fire_time, manual)
     fn = job.fn,
     options = job.options,
     fire_time = fire_time,
-    manual = manual,
+    is_scheduled = entry == nil,
+    manual = entry and entry.manual,
+    recovery = entry and entry.recovery,
     attempts = 0,
     -- What comes later has its place already, as there may be many runs.
-    task = nil, record = nil, token = nil, begun = nil, started = nil,
+    task = nil, record = nil, token = nil, begun = nil, started = nil, leased_at = nil,
   }, Run)
   job.last_fire_time = fire_time
   job.active[self] = true
@@ -249,6 +290,13 @@ function Run:cancel()
   local current = core.running_loop_or_nil() and core.current_task()
   if self.task == current then return end
   self.cancel_requested = true
+  self.task:cancel()
+end
+
+--- End the run because it may be another node's by now.
+function Run:lose()
+  if self.is_lost then return end
+  self.is_lost = true
   self.task:cancel()
 end
 

@@ -85,7 +85,10 @@ end
 -- @raise `CancelledError` after all of it
 function shutdown.finish(scheduler)
   local cancellation = end_runs(scheduler)
-  local ok, failure = pcall(shutdown.wait_until, scheduler, is_written)
+  local ok, failure = pcall(function()
+    scheduler.leases:stop(true)
+    shutdown.wait_until(scheduler, is_written)
+  end)
   if not ok then cancellation = failure end
   scheduler.store:close()
   scheduler.finished = true
@@ -99,6 +102,8 @@ end
 -- @tparam table scheduler that is stopped
 function shutdown.abandon(scheduler)
   cancel_all(scheduler)
+  scheduler.leases:stop(false)
+  scheduler.store:close()
 end
 
 -- ---- signals ----

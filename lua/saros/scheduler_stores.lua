@@ -6,10 +6,15 @@ local core = require "saros.core"
 local check = require "saros.check"
 
 -- Modules with a function `open(url, options)`; what it returns is told in the first of them.
-local MODULES = {memory = "saros.memory_store"}
+local MODULES = {
+  memory = "saros.memory_store",
+  postgres = "saros.postgresql_store",
+  postgresql = "saros.postgresql_store",
+  sqlite = "saros.sqlite_store",
+}
 
 -- What a store that a program has made itself must have.
-local METHODS = {"load", "save", "claim", "finish", "history", "close"}
+local METHODS = {"adopt", "save", "claim", "finish", "history", "close"}
 
 local scheduler_stores = {}
 

@@ -3,12 +3,13 @@
 -- A trigger has points, at each of which the job is to run. What a point is, only its trigger knows:
 -- others pass it to the trigger's methods.
 --
--- - `trigger.clock`: by which clock it goes, `"loop"` or `"wall"`
+-- - `trigger.clock`: by which clock it goes, `"loop"` or `"wall"`; what is called `clock` below is the scheduler's,
+--   which has both
 -- - `trigger.repeats`: whether there is another point after a point
 -- - `signature()`: a text that is the same for the same trigger
--- - `begin(loop, taken)`: start it now; gives the first point. By the loop's clock, its fire time is not
+-- - `begin(clock, taken)`: start it now; gives the first point. By the loop's clock, its fire time is not
 --   `taken`, that of the job's last run, as it would be when no time has passed
--- - `continue(loop, anchor, fire_time)`: go on with what a trigger of this signature has begun, its
+-- - `continue(clock, anchor, fire_time)`: go on with what a trigger of this signature has begun, its
 --   `anchor`, and the fire time of its next point; gives that point
 -- - `due(point)`: when that is by the trigger's clock
 -- - `fire_time(point)`: in seconds since the epoch: the run's identity, which no step of a clock changes
@@ -29,14 +30,17 @@ local MAX_COUNTED = 100000
 -- By how many seconds a fire time is moved that is another run's.
 local NUDGE = 1e-5
 
+local MICROSECONDS = 1e6
+
 local triggers = {}
 
 -- ---- by the loop's clock ----
 
 -- The fire time of what is due after a delay. What was moved before may be a little ahead; what is far
 -- ahead was before the wall clock was set back.
-local function begin_anchor(loop, delay, taken)
-  local anchor = loop:wall_time() + delay
+local function begin_anchor(clock, delay, taken)
+  -- A store may know no more than microseconds, and the fire times are to be the same after it.
+  local anchor = math.floor((clock:wall_time() + delay) * MICROSECONDS + 0.5) / MICROSECONDS
   local is_ahead = taken and taken >= anchor and taken < anchor + 1
   return is_ahead and taken + NUDGE or anchor
 end
@@ -45,14 +49,14 @@ end
 local Interval = {clock = "loop", repeats = true}
 Interval.__index = Interval
 
-function Interval:begin(loop, taken)
-  self.start = loop:time() + self.delay
-  self.anchor = begin_anchor(loop, self.delay, taken)
+function Interval:begin(clock, taken)
+  self.start = clock:time() + self.delay
+  self.anchor = begin_anchor(clock, self.delay, taken)
   return 0
 end
 
-function Interval:continue(loop, anchor, fire_time)
-  self.start = loop:time() + (anchor - loop:wall_time())
+function Interval:continue(clock, anchor, fire_time)
+  self.start = clock:time() + (anchor - clock:wall_time())
   self.anchor = anchor
   return math.floor((fire_time - anchor) / self.interval + 0.5)
 end
@@ -99,17 +103,17 @@ end
 local Once = {repeats = false}
 Once.__index = Once
 
-function Once:begin(loop, taken)
+function Once:begin(clock, taken)
   if self.clock == "loop" then
-    self.start = loop:time() + self.delay
-    self.anchor = begin_anchor(loop, self.delay, taken)
+    self.start = clock:time() + self.delay
+    self.anchor = begin_anchor(clock, self.delay, taken)
   end
   return self.anchor
 end
 
-function Once:continue(loop, anchor)
+function Once:continue(clock, anchor)
   self.anchor = anchor
-  if self.clock == "loop" then self.start = loop:time() + (anchor - loop:wall_time()) end
+  if self.clock == "loop" then self.start = clock:time() + (anchor - clock:wall_time()) end
   return anchor
 end
 
@@ -158,8 +162,8 @@ end
 local Cron = {clock = "wall", repeats = true}
 Cron.__index = Cron
 
-function Cron:begin(loop)
-  self.anchor = loop:wall_time()
+function Cron:begin(clock)
+  self.anchor = clock:wall_time()
   local first = self.cron:next(self.anchor)
   if first then return first end
   error(ValueError(("the cron expression '%s' never runs"):format(self.expression)))

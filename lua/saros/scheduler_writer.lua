@@ -55,6 +55,17 @@ function Writer:save(job)
   if self.task then self.task = task end
 end
 
+--- Wait until all is stored, where the store is one that takes its time, and where one can wait.
+function Writer:settle()
+  local scheduler = self.scheduler
+  if not scheduler.leases.is_shared then return end
+  if core.running_loop_or_nil() ~= scheduler.loop or not core.current_task() then return end
+  while self.task do
+    local ok, failure = core.wait_queue.park(scheduler.changes)
+    if not ok then error(failure, 0) end
+  end
+end
+
 --- Whether all is stored.
 -- @treturn boolean
 function Writer:is_idle()

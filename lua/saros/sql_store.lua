@@ -1,0 +1,308 @@
+--- The store of a scheduler in a database: what `saros.memory_store` says of stores, by transactions
+-- that are performed in a thread of the store's own.
+--
+-- Besides, what several nodes with one database need: the runs that a node has claimed are its own as
+-- long as it renews their leases, and what other nodes have done is told by `renew`.
+-- @module saros.sql_store
+-- @local
+
+local core = require "saros.core"
+local need_module = require "saros.need_module"
+local StoreQueue = require "saros.store_queue"
+
+local ValueError = core.errors.ValueError
+
+-- Seconds for which what is not written yet is tried again when the store is closed.
+local CLOSE_TIME = 10
+
+local MICROSECONDS = 1e6
+
+-- Seconds since the epoch, or between two times, that a database's integers can hold.
+local MOST_SECONDS = 9e12
+
+-- claimant: what tells this store's claims from those of any other process;
+-- held[token] = true for the runs that are in progress;
+-- known[name]: what of a job's state was last sent or seen; saving[name]: how many of its changes are on their way.
+local SqlStore = {}
+SqlStore.__index = SqlStore
+
+-- ---- from here to there ----
+
+local function to_micros(seconds)
+  if seconds == nil then return nil end
+  if math.abs(seconds) < MOST_SECONDS then return math.floor(seconds * MICROSECONDS + 0.5) end
+  error(ValueError(("the time %g cannot be stored"):format(seconds)))
+end
+
+local function from_micros(micros)
+  return micros and micros / MICROSECONDS
+end
+
+-- A database takes no other texts.
+local function to_text(text)
+  if text == nil or utf8.len(text) and not text:find("\0", 1, true) then return text end
+  return (text:gsub("[^\x20-\x7e\n\t]", function(char) return ("\\x%02x"):format(char:byte()) end))
+end
+
+local function check_name(name)
+  if to_text(name) == name then return end
+  error(ValueError(("the name of a job must be UTF-8 without zeros to be stored, got '%s'"):format(to_text(name))))
+end
+
+local function to_number(flag)
+  if flag == nil then return nil end
+  return flag and 1 or 0
+end
+
+local function to_row(state)
+  return {
+    schedule = state.trigger,
+    anchor = to_micros(state.anchor),
+    next_fire_time = to_micros(state.next_fire_time),
+    paused = to_number(state.paused),
+    runs = state.runs,
+    failures = state.failures,
+    misses = state.misses,
+    last_run_at = to_micros(state.last_run_at),
+    last_duration = state.last_duration,
+    last_error = to_text(state.last_error),
+  }
+end
+
+local function to_state(row)
+  return {
+    trigger = row.schedule,
+    anchor = from_micros(row.anchor),
+    next_fire_time = from_micros(row.next_fire_time),
+    paused = row.paused == 1,
+    cancelled = row.cancelled == 1,
+    runs = row.runs,
+    failures = row.failures,
+    misses = row.misses,
+    last_run_at = from_micros(row.last_run_at),
+    last_duration = row.last_duration,
+    last_error = row.last_error,
+  }
+end
+
+local function to_record(row)
+  return {
+    name = row.name,
+    fire_time = from_micros(row.fire_time),
+    started_at = from_micros(row.started_at),
+    outcome = row.outcome or "running",
+    attempts = row.attempts,
+    duration = row.duration,
+    error = row.error,
+    node = row.node,
+    token = row.token,
+  }
+end
+
+-- ---- opening ----
+
+-- No generator that a program may have given a seed.
+local function new_claimant(node)
+  local file = io.open("/dev/urandom", "rb")
+  local bytes = file and file:read(8)
+  if file then file:close() end
+  local number = bytes and ("<I8"):unpack(bytes) or os.time() ~ math.random(0)
+  return ("%s-%016x"):format(to_text(node), number)
+end
+
+local function hide_password(url)
+  return (url:gsub("(//[^:/@]*):[^@]*@", "%1:***@"))
+end
+
+--- Open a store, waiting for it.
+-- @tparam table driver
+-- @tparam string module where the driver is found
+-- @tparam string url
+-- @tparam table options those of the scheduler
+-- @treturn table
+-- @raise `RuntimeError` if it cannot be opened, and outside a task
+function SqlStore.open(driver, module, url, options)
+  local name = hide_password(url)
+  need_module(driver.lua_module, ("the store '%s'"):format(name), driver.debian, driver.rock)
+  return setmetatable({
+    queue = StoreQueue.open(name, module, url, driver.has_clock),
+    lease = options.lease,
+    history_limit = options.history or 1000,
+    claimant = new_claimant(options.node),
+    claims = 0,
+    held = {},
+    known = {},
+    saving = {},
+    change = 0,
+  }, SqlStore)
+end
+
+--- By how much the database's clock is ahead of the loop's wall clock.
+-- @treturn number seconds
+function SqlStore:clock_offset()
+  return self.queue.offset or 0
+end
+
+-- ---- jobs ----
+
+local function note_state(self, name, state)
+  self.known[name] = {paused = state.paused, cancelled = state.cancelled, misses = state.misses}
+end
+
+-- What others did before is no news while a change of our own is on its way.
+local function await_change(self, name, operation)
+  self.saving[name] = (self.saving[name] or 0) + 1
+  local future = self.queue:submit(operation)
+  future:add_done_callback(function()
+    local left = self.saving[name] - 1
+    self.saving[name] = left > 0 and left or nil
+  end)
+  return future:await()
+end
+
+function SqlStore:adopt(job, state, fresh)
+  check_name(job.name)
+  local row = await_change(self, job.name, {kind = "adopt", name = job.name, state = to_row(state), fresh = fresh})
+  local stored = row and to_state(row)
+  note_state(self, job.name, stored or state)
+  return stored
+end
+
+-- What another node says of a flag stays if this one has not changed it.
+local function changed_flag(flag, known)
+  if flag == known then return nil end
+  return to_number(flag)
+end
+
+function SqlStore:save(job)
+  local state, known = job:state(), self.known[job.name]
+  local operation = {
+    kind = "save",
+    name = job.name,
+    state = to_row(state),
+    paused = changed_flag(state.paused, known.paused),
+    cancelled = changed_flag(state.cancelled, known.cancelled),
+    missed = math.max(0, state.misses - known.misses),
+    missed_since = to_micros(job.missed_since),
+  }
+  job.missed_since = nil
+  note_state(self, job.name, state)
+  await_change(self, job.name, operation)
+end
+
+--- Ask the other nodes to cancel their runs of a job, soon.
+-- @tparam table job
+function SqlStore:cancel_runs(job)
+  self.queue:submit {kind = "cancel_runs", name = job.name, claimant = self.claimant}
+end
+
+-- ---- runs ----
+
+local function finish_operation(self, job, run)
+  return {
+    kind = "finish_run",
+    name = job.name,
+    token = run.token,
+    outcome = run.outcome,
+    duration = run.duration,
+    attempts = run.attempts,
+    error = to_text(run.error),
+    state = to_row(job:state()),
+    history = self.history_limit,
+  }
+end
+
+local function latest_start(run, job)
+  local options = job.options
+  if run.manual or not options.grace then return nil end
+  return to_micros(run.fire_time + options.grace + options.jitter)
+end
+
+function SqlStore:claim(run, job)
+  self.claims = self.claims + 1
+  local future = self.queue:submit({
+    kind = "claim",
+    name = job.name,
+    fire_time = to_micros(run.fire_time),
+    recovery = run.recovery or 0,
+    node = to_text(run.node),
+    claimant = self.claimant,
+    claim = self.claims,
+    lease = to_micros(self.lease),
+    latest = latest_start(run, job),
+    manual = run.manual,
+    allow = job.options.overlap == "allow",
+    recover = job.options.recover,
+    state = to_row(job:state(run)),
+  }, function(result)
+    -- Claimed for nobody.
+    if not result.token then return end
+    self.queue:submit(finish_operation(self, job, {token = result.token, outcome = "cancelled"}))
+  end)
+  local result = future:await()
+  if not result.token then return nil, result.reason, from_micros(result.wait) end
+  run.started_at = from_micros(result.started_at)
+  self.held[result.token] = true
+  return result.token
+end
+
+function SqlStore:finish(run, job)
+  self.held[run.token] = nil
+  local future = self.queue:submit(finish_operation(self, job, run))
+  local ok, failure = pcall(future.await, future)
+  -- Whoever does not wait any more has ended the run all the same.
+  if not ok and not future:cancelled() then error(failure, 0) end
+end
+
+function SqlStore:history(name, n)
+  local count = math.floor(math.min(n, 1e9))
+  local list = self.queue:submit({kind = "history", name = name, count = count}, function() end):await()
+  for i, row in ipairs(list) do list[i] = to_record(row) end
+  return list
+end
+
+-- ---- leases ----
+
+local function news_of_jobs(self, rows)
+  local states = {}
+  for _, row in ipairs(rows) do
+    if self.known[row.name] and not self.saving[row.name] then
+      states[row.name] = to_state(row)
+      note_state(self, row.name, states[row.name])
+    end
+  end
+  return states
+end
+
+local function with_seconds(rows)
+  for _, row in ipairs(rows) do row.fire_time = from_micros(row.fire_time) end
+  return rows
+end
+
+--- Renew the leases of the runs that are in progress, and see what others have done.
+-- @treturn table `jobs`, the states of those that have changed, by name; `own`, the runs of this node, by token, that
+-- are lost or to be cancelled; `lost`, the runs of other nodes that were found lost; and `recover`, those that may be
+-- run again
+function SqlStore:renew()
+  local tokens = {}
+  for token in pairs(self.held) do tokens[#tokens + 1] = token end
+  local news = self.queue:submit({
+    kind = "renew",
+    tokens = tokens,
+    lease = to_micros(self.lease),
+    change = self.change,
+  }, function() end):await()
+  self.change = news.change
+  local own = {}
+  for _, row in ipairs(news.own) do
+    own[row.token] = {is_lost = row.outcome ~= nil, is_recovered = row.recover > 0, is_cancelled = row.cancel == 1}
+  end
+  return {jobs = news_of_jobs(self, news.jobs), own = own, lost = with_seconds(news.lost),
+    recover = with_seconds(news.recover)}
+end
+
+function SqlStore:close()
+  self.queue:close(CLOSE_TIME)
+end
+
+return SqlStore
