@@ -112,9 +112,12 @@ function Once:begin(clock, taken)
 end
 
 function Once:continue(clock, anchor)
-  self.anchor = anchor
-  if self.clock == "loop" then self.start = clock:time() + (anchor - clock:wall_time()) end
-  return anchor
+  -- By the wall clock it is what it was told, which the store may have rounded.
+  if self.clock == "loop" then
+    self.anchor = anchor
+    self.start = clock:time() + (anchor - clock:wall_time())
+  end
+  return self.anchor
 end
 
 function Once:signature()

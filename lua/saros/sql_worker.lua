@@ -10,7 +10,7 @@ local operations = require "saros.sql_operations"
 -- The columns that are numbers; some drivers give every value as a string.
 local NUMBERS = {}
 for _, name in ipairs {
-  "anchor", "attempts", "cancel", "cancelled", "change", "duration", "failures", "fire_time", "last_duration",
+  "anchor", "attempts", "cancel", "cancelled", "change", "claim", "duration", "failures", "fire_time", "last_duration",
   "last_run_at", "lease_until", "misses", "next_fire_time", "now", "paused", "recover", "recovery", "runs",
   "started_at", "token", "trimmed", "version",
 } do NUMBERS[name] = true end
