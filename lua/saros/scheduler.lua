@@ -291,6 +291,14 @@ end
 
 -- ---- what can be done with a job ----
 
+local function cancel_job(self, job)
+  job.cancelled = true
+  overlap.drop(self, job)
+  due.await(self, job, nil)
+  self.events:emit("cancelled", job.name)
+  self.writer:save(job)
+end
+
 local CANCEL_OPTIONS = {keep_running = "boolean"}
 
 --- Cancel a job: it does not run again, and its runs in progress are cancelled, but for the one that
@@ -304,20 +312,15 @@ function Scheduler:cancel(name, options)
   check_name(name, "cancel")
   options = check.options(options, CANCEL_OPTIONS, 2, "cancel")
   local job = self.jobs[name]
-  if not job or job:is_over() and job.running == 0 then return false end
-  if not job.cancelled then
-    job.cancelled = true
-    overlap.drop(self, job)
-    due.await(self, job, nil)
-    self.events:emit("cancelled", name)
-    self.writer:save(job)
-  end
+  if not job then return false end
+  local was_any = not job:is_over() or job.running > 0
+  if was_any and not job.cancelled then cancel_job(self, job) end
   if not options.keep_running then
     for _, run in ipairs(job:active_runs()) do run:cancel() end
-    self.leases:cancel_runs(job)
+    was_any = self.leases:cancel_runs(job) or was_any
   end
-  self.writer:settle()
-  return true
+  if was_any then self.writer:settle() end
+  return was_any
 end
 
 -- A job that is not over.

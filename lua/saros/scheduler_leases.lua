@@ -174,8 +174,12 @@ end
 
 --- Ask other nodes to cancel their runs of a job.
 -- @tparam table job
+-- @treturn boolean whether they have any, as far as one can wait for the answer
 function Leases:cancel_runs(job)
-  if self.is_shared then self.scheduler.store:cancel_runs(job) end
+  if not self.is_shared then return false end
+  local future = self.scheduler.store:cancel_runs(job)
+  local can_wait = core.running_loop_or_nil() == self.scheduler.loop and core.current_task()
+  return can_wait and future:await() or false
 end
 
 --- Renew nothing any more.

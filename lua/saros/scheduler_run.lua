@@ -140,9 +140,14 @@ end
 -- The node that runs the job decides about its next runs, for all of them are due there as well. But
 -- what it lets wait would be lost if it died.
 function refused.busy(self)
-  if self.options.overlap ~= "queue" and self.is_scheduled then return false end
-  if self.options.overlap == "skip" and self.manual then return false end
-  core.sleep(self.scheduler.leases.lease * BUSY_PART)
+  local policy, scheduler = self.options.overlap, self.scheduler
+  if self.is_scheduled and policy ~= "queue" then return false end
+  if self.manual and policy == "skip" then
+    scheduler.events:emit("skipped", self.job.name, self.fire_time, {count = 1})
+    return false
+  end
+  if self.manual and policy == "replace" then scheduler.leases:cancel_runs(self.job) end
+  core.sleep(scheduler.leases.lease * BUSY_PART)
   return true
 end
 

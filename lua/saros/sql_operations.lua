@@ -158,9 +158,11 @@ end
 --- Ask other nodes for the end of their runs of a job.
 -- @tparam table transaction
 -- @tparam table operation `name`, and `claimant`, who asks
+-- @treturn boolean whether there are any
 function operations.cancel_runs(transaction, operation)
-  transaction.database:execute("UPDATE saros_runs SET cancel = 1 WHERE name = ? AND outcome IS NULL AND claimant <> ?",
-    operation.name, operation.claimant)
+  return transaction.database:execute(
+    "UPDATE saros_runs SET cancel = 1 WHERE name = ? AND outcome IS NULL AND claimant <> ?", operation.name,
+    operation.claimant) > 0
 end
 
 -- ---- runs ----

@@ -124,8 +124,9 @@ end
 function SqlStore.open(driver, module, url, options)
   local name = hide_password(url)
   need_module(driver.lua_module, ("the store '%s'"):format(name), driver.debian, driver.rock)
+  local queue = StoreQueue.open(name, module, url, driver.has_clock)
   return setmetatable({
-    queue = StoreQueue.open(name, module, url, driver.has_clock),
+    queue = queue,
     lease = options.lease,
     history_limit = options.history or 1000,
     claimant = new_claimant(options.node),
@@ -133,7 +134,7 @@ function SqlStore.open(driver, module, url, options)
     held = {},
     known = {},
     saving = {},
-    change = 0,
+    change = queue.change,
   }, SqlStore)
 end
 
@@ -190,10 +191,11 @@ function SqlStore:save(job)
   await_change(self, job.name, operation)
 end
 
---- Ask the other nodes to cancel their runs of a job, soon.
+--- Ask the other nodes to cancel their runs of a job, which they hear of when they renew their leases.
 -- @tparam table job
+-- @treturn Future with whether there are any
 function SqlStore:cancel_runs(job)
-  self.queue:submit {kind = "cancel_runs", name = job.name, claimant = self.claimant}
+  return self.queue:submit {kind = "cancel_runs", name = job.name, claimant = self.claimant}
 end
 
 -- ---- runs ----

@@ -113,30 +113,33 @@ local sql_worker = {}
 --- Connect, and make the tables if they are not there.
 -- @tparam string module the driver's
 -- @tparam string url
--- @treturn boolean whether all is well
--- @treturn ?string what is not
-function sql_worker.open(module, url)
+-- @tparam integer now the time of who asks, in microseconds
+-- @treturn ?table the time at which it was done (`now`), and the last `change` to a job
+-- @treturn ?string why it was not
+function sql_worker.open(module, url, now)
   local driver = require(module)
   disconnect()
-  local ok, problem = pcall(function()
+  local ok, result = pcall(function()
     connect(driver, url, true)
-    driver.begin(database, 0)
-    operations.create_tables(database, driver)
+    local began = driver.begin(database, now)
+    operations.create_tables(database)
+    local transaction = operations.begin(database, began)
     database:execute("COMMIT")
+    return {now = began, change = transaction.last_change}
   end)
-  if ok then return true end
+  if ok then return result end
   disconnect()
-  return false, explain(problem)
+  return nil, explain(result)
 end
 
 --- Perform operations in one transaction.
 -- @tparam string module the driver's
 -- @tparam string url
--- @tparam {table,...} list the operations
 -- @tparam integer now the time of who asks, in microseconds
+-- @tparam {table,...} list the operations
 -- @treturn ?table a list of the results, false for none; and `now`, the time by which they were made
 -- @treturn ?string why not, and then none was performed, or at worst all were, unnoticed
-function sql_worker.perform(module, url, list, now)
+function sql_worker.perform(module, url, now, list)
   local driver = require(module)
   local ok, result = pcall(function()
     if not database then connect(driver, url, false) end

@@ -34,9 +34,32 @@ local function close() return require("saros.sql_worker").close() end
 
 -- entries: what waits, in order, `{operation=, future=, abandoned=}`; `abandoned` is called with the result when
 -- nobody waits for it any more; without it, such an operation is performed all the same.
--- offset: by how many seconds the database's clock is ahead; nil if it has none of its own.
+-- offset: by how many seconds the database's clock is ahead; nil if it has none of its own;
+-- change: the last change to a job when it was opened.
 local StoreQueue = {}
 StoreQueue.__index = StoreQueue
+
+-- ---- calls ----
+
+-- The database's time is that of some moment between sending and receiving. What it was taken for
+-- before stays as long as that fits: so it does not tremble.
+local function note_clock(self, now, sent, received)
+  if not self.has_clock then return end
+  local time = now / MICROSECONDS
+  local least, most = time - received, time - sent
+  local offset = self.offset
+  if not offset or offset < least or offset > most then self.offset = (least + most) / 2 end
+end
+
+-- Call a function in the thread, with what it finds the database by, the time, and more.
+local function call(self, fn, ...)
+  local loop = self.loop
+  local sent = loop:wall_time()
+  local module, url = table.unpack(self.arguments)
+  local result, problem = self.executor:submit(fn, module, url, math.floor(sent * MICROSECONDS), ...):await()
+  if result then note_clock(self, result.now, sent, loop:wall_time()) end
+  return result, problem
+end
 
 --- Connect, waiting for it.
 -- @tparam string name the store's, as it may be shown
@@ -50,28 +73,18 @@ function StoreQueue.open(name, module, url, has_clock)
     loop = core.need_loop(),
     name = name,
     arguments = {module, url},
-    offset = has_clock and 0 or nil,
+    has_clock = has_clock,
     executor = ThreadPoolExecutor {max_workers = 1, thread_name_prefix = "store"},
     entries = {},
   }, StoreQueue)
-  local called, is_open, problem = pcall(function()
-    return self.executor:submit(open, module, url):await()
-  end)
-  if called and is_open then return self end
+  local called, opened, problem = pcall(call, self, open)
+  if called and opened then
+    self.change = opened.change
+    return self
+  end
   self.executor:shutdown {wait = false}
-  if not called then error(is_open, 0) end
+  if not called then error(opened, 0) end
   error(RuntimeError(("the store '%s' cannot be opened: %s"):format(name, problem)))
-end
-
--- ---- the clock ----
-
--- The database's time is that of some moment between sending and receiving. What it was taken for
--- before stays as long as that fits: so it does not tremble.
-local function note_clock(self, now, sent, received)
-  if not self.offset then return end
-  local time = now / MICROSECONDS
-  local least, most = time - received, time - sent
-  if self.offset < least or self.offset > most then self.offset = (least + most) / 2 end
 end
 
 -- ---- there and back ----
@@ -90,22 +103,11 @@ local function say_back(self)
   self.problem = nil
 end
 
-local function attempt(self, operations)
-  local loop = self.loop
-  local sent = loop:wall_time()
-  local module, url = table.unpack(self.arguments)
-  local results, problem = self.executor:submit(perform, module, url, operations,
-    math.floor(sent * MICROSECONDS)):await()
-  if not results then return nil, problem end
-  note_clock(self, results.now, sent, loop:wall_time())
-  return results
-end
-
 -- Whatever happens, the operations are performed, or this task is cancelled.
 local function send(self, operations)
   local delay = FIRST_DELAY
   while true do
-    local results, problem = attempt(self, operations)
+    local results, problem = call(self, perform, operations)
     if results then
       say_back(self)
       return results

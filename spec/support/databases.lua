@@ -221,12 +221,40 @@ function databases.specs(busted, new_url)
       end, 0)
       eventually(function() return started == 1 end)
       second:schedule_once("job", function() started = started + 1 end, 0)
-      assert.is_true(second:cancel("job") or true)
-      second.leases:cancel_runs(second.jobs.job)
+      assert.is_true(second:cancel("job"))
       eventually(function() return ended end)
       assert.equal("CancelledError", ended)
       eventually(function() return first:history("job")[1].outcome == "cancelled" end)
       assert.equal(1, started)
+      assert.is_false(second:cancel("job"))
+    end))
+
+    it("has runs that are asked for follow the job's policy", run(function()
+      local log = {}
+      local function job(info)
+        log[#log + 1] = info.node
+        local ok, failure = pcall(saros.sleep, 0.2)
+        log[#log + 1] = ok and "ended" or failure.name
+        if not ok then error(failure, 0) end
+      end
+      local first <close> = open_scheduler {node = "first"}
+      local second <close> = open_scheduler {node = "second"}
+      local expected = {
+        queue = {"first", "ended", "second", "ended"},
+        replace = {"first", "CancelledError", "second", "ended"},
+        skip = {"first", "ended"},
+      }
+      for policy, order in pairs(expected) do
+        for _, scheduler in ipairs {first, second} do
+          scheduler:schedule_recurring(policy, job, 60, 60, {overlap = policy})
+        end
+        log = {}
+        first:run_now(policy)
+        eventually(function() return #log == 1 end)
+        second:run_now(policy)
+        eventually(function() return #log == #order and not second:status()[policy].running end)
+        assert.same(order, log)
+      end
     end))
 
     it("cancels a recurring job on all of them", run(function()
