@@ -4,7 +4,7 @@
 -- @module saros.command_line
 -- @local
 
-local core = require "saros.core"
+local need_module = require "saros.need_module"
 
 local command_line = {}
 
@@ -14,12 +14,7 @@ local command_line = {}
 -- @treturn table argparse's Parser
 -- @raise `RuntimeError` where argparse is not installed
 function command_line.parser(name, description)
-  local found, argparse = pcall(require, "argparse")
-  if not found then
-    error(core.errors.RuntimeError("this command needs the Lua module argparse, which is not installed "
-      .. "(Debian and Ubuntu have it as lua-argparse, LuaRocks as argparse)"))
-  end
-  return argparse(name, description)
+  return need_module("argparse", "this command", "lua-argparse", "argparse")(name, description)
 end
 
 --- Read the arguments of a command.
