@@ -38,7 +38,10 @@ local function quote(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
 end
 
-local function quote_all(words)
+--- Words as the shell reads them.
+-- @tparam {string,...} words
+-- @treturn string
+function process.quote_all(words)
   local quoted = {}
   for i, word in ipairs(words) do quoted[i] = quote(word) end
   return table.concat(quoted, " ")
@@ -78,9 +81,9 @@ function process.start(...)
   local self = setmetatable({ folder = folder, command = table.concat({ ... }, " ") }, Process)
   -- The shell becomes the program, so its number is the program's.
   local line = ("echo $$ >%s; exec %s >%s 2>%s </dev/null"):format(
-    quote(folder .. "/pid"), quote_all({ ... }), quote(folder .. "/out"), quote(folder .. "/err"))
+    quote(folder .. "/pid"), process.quote_all({ ... }), quote(folder .. "/out"), quote(folder .. "/err"))
   local lua = os.getenv("SAROS_LUA") or "lua5.4"
-  self.pipe = assert(io.popen(quote_all({ lua, "-e", STARTER:format(line, folder .. "/end") })))
+  self.pipe = assert(io.popen(process.quote_all({ lua, "-e", STARTER:format(line, folder .. "/end") })))
   return self
 end
 
