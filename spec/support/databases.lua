@@ -43,6 +43,33 @@ local function count(list)
   return n
 end
 
+--- Run a function on a loop whose wall clock is ahead of the machine's.
+-- @tparam number seconds
+-- @tparam function fn
+-- @return its results
+function databases.run_ahead(seconds, fn)
+  local Loop = saros.EventLoop:extend("SkewedLoop")
+  function Loop:wall_time() return saros.EventLoop.wall_time(self) + seconds end
+  local runner <close> = saros.Runner {loop_factory = Loop}
+  return runner:run(fn)
+end
+
+--- A node for a while, for a thread of its own: it runs a job each second of the clock.
+-- @tparam string url
+-- @tparam number skew of its clock, seconds
+-- @tparam number seconds how long
+-- @treturn {SchedulerRun,...} what it ran
+function databases.run_node(url, skew, seconds)
+  local support, runs = require "spec.support.databases", {}
+  support.run_ahead(skew, function()
+    local core = require "saros"
+    local scheduler <close> = core.Scheduler {store = url, node = ("%+d s"):format(skew)}
+    scheduler:schedule_cron("cron", function(run) runs[#runs + 1] = run end, "@every_second", {coalesce = "all"})
+    core.sleep(seconds)
+  end)
+  return runs
+end
+
 --- Specs for a store.
 -- @tparam table busted its `describe`, `it` and `before_each`, which it gives to spec files alone
 -- @tparam fun():string new_url gives the URL of a database that is empty
