@@ -104,7 +104,9 @@ local function take_news(self, news)
   local scheduler = self.scheduler
   for name, state in pairs(news.jobs) do
     local job = scheduler.jobs[name]
-    if job and not scheduler.scheduling[name] then take_state(scheduler, job, state) end
+    -- What this node is about to write comes back as news.
+    local is_changing = scheduler.scheduling[name] or job and scheduler.writer:is_pending(job)
+    if job and not is_changing then take_state(scheduler, job, state) end
   end
   for _, run in pairs(scheduler.tasks) do
     local fate = news.own[run.token]

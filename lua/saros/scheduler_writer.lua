@@ -66,6 +66,13 @@ function Writer:settle()
   end
 end
 
+--- Whether a job has a state that is not stored.
+-- @tparam table job
+-- @treturn boolean
+function Writer:is_pending(job)
+  return self.pending[job] ~= nil
+end
+
 --- Whether all is stored.
 -- @treturn boolean
 function Writer:is_idle()
