@@ -1,6 +1,8 @@
 local saros = require "saros"
 local databases = require "spec.support.databases"
+local quote_all = require "spec.support.process".quote_all
 local raises = require "spec.support.raises"
+local scheduling = require "spec.support.scheduling"
 
 local async = saros.testing.async
 
@@ -39,6 +41,42 @@ describe("saros.sqlite_store", function()
       assert.equal(1, scheduler:status().job.runs)
     end
   end))
+
+  it("knows at once what a process that was killed has left", function()
+    local program = [[
+      local saros = require "saros"
+      saros.run(function()
+        local scheduler = saros.Scheduler {store = arg[1], node = "killed"}
+        scheduler:schedule_recurring("job", function()
+          io.stdout:write("running\n") io.stdout:flush() saros.sleep(60)
+        end, 0.3, {recover = true})
+        saros.sleep(60)
+      end)
+    ]]
+    local pipe = assert(io.popen("exec " .. quote_all {os.getenv("SAROS_LUA") or "lua5.4", "scripts/saros", "-e",
+      "io.stdout:write(io.open('/proc/self/stat'):read('n'), '\\n') " .. program, "sqlite:" .. path}))
+    local pid = pipe:read("n", "l")
+    assert.equal("running", pipe:read("l"))
+    os.execute("kill -KILL " .. math.tointeger(pid))
+    pipe:close()
+    local runs = {}
+    saros.run(function()
+      local lines = scheduling.logged(function()
+        local scheduler <close> = saros.Scheduler {store = "sqlite:" .. path, node = "next", lease = 3600}
+        scheduler:schedule_recurring("job", function(run) runs[#runs + 1] = run end, 0.3, {recover = true})
+        for _ = 1, 500 do
+          if #runs > 1 and scheduler:history("job")[1].outcome == "finished" then break end
+          saros.sleep(0.01)
+        end
+        -- Neither what is due nor what is to be run again waits for the end of the lease.
+        saros.sleep(1.5)
+      end)
+      assert.same({"warn: the node 'killed' ended during a run of the job 'job', which is lost"}, lines)
+    end)
+    table.sort(runs, function(a, b) return a.fire_time < b.fire_time end)
+    assert.equal(1, runs[1].token > 1 and 1)
+    assert.is_true(runs[2].fire_time >= runs[1].fire_time + 0.299)
+  end)
 
   it("refuses a URL without a path, a folder that is not there, and what is no database", async(function()
     assert.equal("the store 'sqlite:' has no path: sqlite:PATH is expected",

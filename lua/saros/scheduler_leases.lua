@@ -22,6 +22,9 @@ local errors = core.errors
 -- How often a lease is renewed in its time.
 local RENEWALS = 3
 
+-- Seconds after which it is heard of others for the first time, at the latest.
+local FIRST_RENEWAL = 1
+
 -- Seconds that a stored time may differ by from what was stored.
 local ROUNDING = 1e-6
 
@@ -147,9 +150,12 @@ local function renew(self)
 end
 
 local function keep_renewing(self)
+  local interval = self.lease / RENEWALS
+  -- What was lost before this node began is run again soon.
+  core.sleep(math.min(interval, FIRST_RENEWAL))
   while true do
-    core.sleep(self.lease / RENEWALS)
     renew(self)
+    core.sleep(interval)
   end
 end
 

@@ -295,6 +295,22 @@ local function mark_lost(transaction, run)
     change(transaction), run.name)
 end
 
+--- Mark the runs of claimants that have ended as lost.
+-- @tparam table transaction
+-- @tparam fun(claimant:string):boolean is_gone
+-- @treturn {table,...} the rows of these runs
+function operations.bury(transaction, is_gone)
+  local lost = {}
+  for _, run in ipairs(transaction.database:rows(
+    "SELECT name, fire_time, token, node, claimant FROM saros_runs WHERE outcome IS NULL")) do
+    if is_gone(run.claimant) then
+      mark_lost(transaction, run)
+      lost[#lost + 1] = run
+    end
+  end
+  return lost
+end
+
 --- Renew the leases of runs, see whose are over, and what others have changed.
 -- @tparam table transaction
 -- @tparam table operation `tokens` of the runs, `lease`, and the last `change` that was seen

@@ -6,6 +6,7 @@
 -- @module saros.sql_store
 -- @local
 
+local claimant = require "saros.claimant"
 local core = require "saros.core"
 local need_module = require "saros.need_module"
 local StoreQueue = require "saros.store_queue"
@@ -22,6 +23,7 @@ local MOST_SECONDS = 9e12
 
 -- claimant: what tells this store's claims from those of any other process;
 -- held[token] = true for the runs that are in progress;
+-- lost: runs that were found lost when it was opened, of which `renew` tells;
 -- known[name]: what of a job's state was last sent or seen; saving[name]: how many of its changes are on their way.
 local SqlStore = {}
 SqlStore.__index = SqlStore
@@ -101,15 +103,6 @@ end
 
 -- ---- opening ----
 
--- No generator that a program may have given a seed.
-local function new_claimant(node)
-  local file = io.open("/dev/urandom", "rb")
-  local bytes = file and file:read(8)
-  if file then file:close() end
-  local number = bytes and ("<I8"):unpack(bytes) or os.time() ~ math.random(0)
-  return ("%s-%016x"):format(to_text(node), number)
-end
-
 local function hide_password(url)
   return (url:gsub("(//[^:/@]*):[^@]*@", "%1:***@"))
 end
@@ -129,12 +122,13 @@ function SqlStore.open(driver, module, url, options)
     queue = queue,
     lease = options.lease,
     history_limit = options.history or 1000,
-    claimant = new_claimant(options.node),
+    claimant = claimant.new(),
     claims = 0,
     held = {},
     known = {},
     saving = {},
     change = queue.change,
+    lost = queue.lost,
   }, SqlStore)
 end
 
@@ -295,11 +289,13 @@ function SqlStore:renew()
     change = self.change,
   }, function() end):await()
   self.change = news.change
+  local lost = table.move(news.lost, 1, #news.lost, #self.lost + 1, self.lost)
+  self.lost = {}
   local own = {}
   for _, row in ipairs(news.own) do
     own[row.token] = {is_lost = row.outcome ~= nil, is_recovered = row.recover > 0, is_cancelled = row.cancel == 1}
   end
-  return {jobs = news_of_jobs(self, news.jobs), own = own, lost = with_seconds(news.lost),
+  return {jobs = news_of_jobs(self, news.jobs), own = own, lost = with_seconds(lost),
     recover = with_seconds(news.recover)}
 end
 

@@ -114,7 +114,8 @@ local sql_worker = {}
 -- @tparam string module the driver's
 -- @tparam string url
 -- @tparam integer now the time of who asks, in microseconds
--- @treturn ?table the time at which it was done (`now`), and the last `change` to a job
+-- @treturn ?table the time at which it was done (`now`), the last `change` to a job, and the runs that were `lost`
+-- with processes that are known to have ended
 -- @treturn ?string why it was not
 function sql_worker.open(module, url, now)
   local driver = require(module)
@@ -124,8 +125,10 @@ function sql_worker.open(module, url, now)
     local began = driver.begin(database, now)
     operations.create_tables(database)
     local transaction = operations.begin(database, began)
+    local lost = driver.is_gone and operations.bury(transaction, driver.is_gone) or {}
+    operations.finish(transaction)
     database:execute("COMMIT")
-    return {now = began, change = transaction.last_change}
+    return {now = began, change = transaction.last_change, lost = lost}
   end)
   if ok then return result end
   disconnect()

@@ -5,6 +5,7 @@
 -- @module saros.sqlite_store
 -- @local
 
+local claimant = require "saros.claimant"
 local core = require "saros.core"
 
 -- Milliseconds for which a transaction waits for that of another process.
@@ -17,6 +18,9 @@ local sqlite_store = {
   rock = "luasql-sqlite3",
   -- The machine's clock is the database's.
   has_clock = false,
+  -- Everyone is on this machine, and who has ended is known before its leases are over: a program that
+  -- starts again after a crash goes on at once.
+  is_gone = claimant.is_gone,
 }
 
 local function path_of(url)

@@ -35,7 +35,7 @@ local function close() return require("saros.sql_worker").close() end
 -- entries: what waits, in order, `{operation=, future=, abandoned=}`; `abandoned` is called with the result when
 -- nobody waits for it any more; without it, such an operation is performed all the same.
 -- offset: by how many seconds the database's clock is ahead; nil if it has none of its own;
--- change: the last change to a job when it was opened.
+-- change: the last change to a job when it was opened; lost: the runs that were found lost then.
 local StoreQueue = {}
 StoreQueue.__index = StoreQueue
 
@@ -79,7 +79,7 @@ function StoreQueue.open(name, module, url, has_clock)
   }, StoreQueue)
   local called, opened, problem = pcall(call, self, open)
   if called and opened then
-    self.change = opened.change
+    self.change, self.lost = opened.change, opened.lost
     return self
   end
   self.executor:shutdown {wait = false}

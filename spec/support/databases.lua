@@ -166,7 +166,10 @@ function databases.specs(busted, new_url)
         local scheduler <close> = open_scheduler()
         scheduler:schedule_once("changed", count_run, session * 0.01)
         scheduler:schedule_once("cancelled", count_run, 0.02)
-        eventually(function() return runs.changed == session and runs.cancelled == session end)
+        eventually(function()
+          local job = scheduler:status().cancelled
+          return runs.changed == session and runs.cancelled == session and not job.running
+        end)
         if session == 1 then
           scheduler:schedule_once("cancelled", count_run, 60)
           assert.is_true(scheduler:cancel("cancelled"))
