@@ -24,6 +24,33 @@ describe("saros.postgresql_store", function()
 
   local run_ahead = databases.run_ahead
 
+  it("ends the turn of a node that has stopped in the middle of it #many", function()
+    local url, ran = empty_database(), false
+    local environment = require("luasql.postgres").postgres()
+    local connection = assert(environment:connect(url))
+    local driver = require "saros.postgresql_store"
+    local database = {connection = connection}
+    function database.execute(_, statement) return assert(connection:execute(statement)) end
+    driver.prepare(database)
+    saros.run(function()
+      local scheduler <close> = saros.Scheduler {store = url}
+      -- It takes its turn, and is not heard of again.
+      database:execute("BEGIN")
+      database:execute("LOCK TABLE saros_store")
+      local began = saros.get_running_loop():time()
+      scheduler:schedule_once("job", function() ran = true end, 0)
+      for _ = 1, 500 do
+        if ran then break end
+        saros.sleep(0.01)
+      end
+      assert.is_true(ran)
+      local waited = saros.get_running_loop():time() - began
+      assert.is_true(waited > 5 and waited < 30)
+    end)
+    connection:close()
+    environment:close()
+  end)
+
   describe("where a node's clock is wrong", function()
     for _, skew in ipairs {-3600, 3600} do
       it(("by %d seconds runs jobs at the database's time"):format(skew), function()
@@ -80,6 +107,10 @@ describe("saros.postgresql_store", function()
       local message = raises(saros.RuntimeError, saros.Scheduler, {store = url}).message
       assert.matches("^the store 'postgresql://me:%*%*%*@%%2Fnowhere%%2Fat%%2Fall/jobs' cannot be opened: ", message)
       assert.matches("No such file or directory", message)
+      assert.is_nil(message:find("secret", 1, true))
+      url = "postgresql://%2Fnowhere%2Fat%2Fall/jobs?user=me&password=secret&x=y"
+      message = raises(saros.RuntimeError, saros.Scheduler, {store = url}).message
+      assert.matches("user=me&password=%*%*%*&x=y' cannot be opened: ", message)
       assert.is_nil(message:find("secret", 1, true))
       assert.equal("the store 'postgres:jobs' is none: postgresql://USER@HOST/DATABASE is expected",
         raises(saros.ValueError, saros.Scheduler, {store = "postgres:jobs"}).message)

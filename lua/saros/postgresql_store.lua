@@ -10,6 +10,9 @@ local core = require "saros.core"
 -- The advisory lock that makes the transactions of all nodes follow each other: an arbitrary number.
 local LOCK = 0x5a505
 
+-- Seconds after which the database ends the transaction of a node that has stopped.
+local TURN = 10
+
 -- What a URL says unless it says otherwise, so that no statement waits for ever: seconds, milliseconds.
 local DEFAULTS = {"connect_timeout=10", "tcp_user_timeout=30000"}
 
@@ -70,6 +73,8 @@ end
 function postgresql_store.prepare(database)
   -- Backslashes are plain, so that quotes are all that has to be escaped.
   database:execute("SET standard_conforming_strings = on")
+  -- All nodes take turns. One that stops in its turn, with its machine say, must not hold the others for ever.
+  database:execute(("SET idle_in_transaction_session_timeout = '%ds'"):format(TURN))
   -- What a statement cannot write is no reason to take it for another.
   database:execute("SET client_encoding = 'UTF8'")
 end

@@ -104,7 +104,7 @@ end
 -- ---- opening ----
 
 local function hide_password(url)
-  return (url:gsub("(//[^:/@]*):[^@]*@", "%1:***@"))
+  return (url:gsub("(//[^:/@]*):[^@]*@", "%1:***@"):gsub("([?&]password=)[^&]*", "%1***"))
 end
 
 --- Open a store, waiting for it.
