@@ -6,6 +6,9 @@ local scheduling = require "spec.support.scheduling"
 
 local async = saros.testing.async
 
+-- 2000-01-01T00:00:00Z: where the virtual wall clock starts.
+local START = 946684800
+
 describe("saros.sqlite_store", function()
   local path
 
@@ -29,6 +32,23 @@ describe("saros.sqlite_store", function()
     saros.sleep(86400 * 200)
     session(86400 * 65)
     assert.equal(12, runs)
+  end))
+
+  it("runs what goes by the loop's clock on time when the wall clock is set", async(function()
+    local loop, times, fire_times = saros.get_running_loop(), {}, {}
+    local scheduler <close> = saros.Scheduler {store = "sqlite:" .. path, lease = 1e6}
+    scheduler:schedule_recurring("recurring", function() times[#times + 1] = math.floor(loop:time() + 0.5) end, 600, 0,
+      {grace = 100})
+    scheduler:schedule_cron("hourly", function(run)
+      fire_times[#fire_times + 1] = run.fire_time - START
+    end, "0 * * * *")
+    saros.sleep(4000)
+    loop:set_wall_time(loop:wall_time() - 3600)
+    saros.sleep(2000)
+    loop:set_wall_time(loop:wall_time() + 7200)
+    saros.sleep(100)
+    assert.same({0, 600, 1200, 1800, 2400, 3000, 3600, 4200, 4800, 5400, 6000}, times)
+    assert.same({3600, 7200}, fire_times)
   end))
 
   it("makes the file, and keeps it when it is there", async(function()

@@ -8,11 +8,13 @@
 --   not cancelled, that is returned, to go on with; else the state is kept. Of several nodes that begin
 --   together one does, the others go on
 -- - `save(job)`: keep the state of a job, which `job:state()` makes
--- - `claim(run, job)`: begin a run, `{fire_time=, node=, started_at=, recovery=, manual=}`, and keep
---   `job:state(run)`, both or neither. Of all claims with the same name, fire time and recovery one succeeds
---   and gets a token, a number that is larger than those of the job's earlier runs. The others get nil and a reason:
---   `"taken"`; `"early"`, and how many seconds; `"late"`; `"busy"`: another node runs the job, and its runs must not
---   overlap; `"paused"` `"cancelled"` or `"superseded"`: another node has done that to the job
+-- - `claim(run, job, how)`: begin a run, `{fire_time=, node=, started_at=}`, and keep `job:state(run)`,
+--   both or neither. `how` is a table: it may begin from `earliest` to `latest`, by the wall clock; it was
+--   asked for (`manual`); it is the how many-th repetition of one that was lost (`recovery`). Of all claims
+--   with the same name, fire time and recovery one succeeds and gets a token, a number that is larger than
+--   those of the job's earlier runs. The others get nil and a reason: `"taken"`; `"early"`, and how many
+--   seconds; `"late"`; `"busy"`: another node runs the job, and its runs must not overlap; `"paused"`
+--   `"cancelled"` or `"superseded"`: another node has done that to the job
 -- - `finish(run, job)`: the run has ended: what `claim` was given has `token` `outcome` `duration`
 --   `attempts` and `error` as well; and keep `job:state()`. It is not given up when the task is cancelled
 -- - `history(name, n)`: a list of the last `n` runs of a job, the newest first

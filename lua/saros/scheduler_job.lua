@@ -73,7 +73,7 @@ local function next_fire_time(self, claiming)
     if range.first then first = earlier(first, trigger:fire_time(range.first)) end
   end
   for run in pairs(self.active) do
-    if run.record ~= claiming and not run.token and run.is_scheduled then first = earlier(first, run.fire_time) end
+    if run.record ~= claiming and not run.token and run.point then first = earlier(first, run.fire_time) end
   end
   return first or self.point and trigger:fire_time(self.point)
 end

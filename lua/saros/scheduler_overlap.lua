@@ -89,7 +89,7 @@ function overlap.advance(scheduler, job)
     elseif job.trigger:due(point) < overlap.limit(job, scheduler.clock:now(job.trigger)) then
       missed.note(scheduler, job, job.trigger:fire_time(point), 1)
     else
-      Run.start(scheduler, job, job.trigger:fire_time(point))
+      Run.start(scheduler, job, job.trigger:fire_time(point), {point = point})
     end
   end
 end

@@ -15,8 +15,8 @@ local NUDGE = 1e-5
 -- After which part of a lease it is looked again whether another node still runs the job.
 local BUSY_PART = 0.2
 
--- What is used of a job is what it was when the run began. `token` is nil until the run is claimed; `is_scheduled`
--- is whether its fire time is one of the trigger's points, so that nobody else would tell of it.
+-- What is used of a job is what it was when the run began. `token` is nil until the run is claimed; `point` is the
+-- trigger's, nil for a run that this has not brought about.
 local Run = {}
 Run.__index = Run
 
@@ -123,6 +123,17 @@ local function emit(self, event, duration, exception)
   })
 end
 
+-- What a store has to know besides: what brought the run about, and within which times it may begin, by the
+-- wall clock. What is due by the loop's clock is due, whatever the wall clock shows; so is how late it is.
+local function conditions(self)
+  if not self.point then return {manual = self.manual, recovery = self.recovery} end
+  local clock, trigger, options = self.scheduler.clock, self.trigger, self.options
+  local earliest = trigger.clock == "wall" and self.fire_time or nil
+  if not options.grace then return {earliest = earliest} end
+  local late = clock:now(trigger) - trigger:due(self.point)
+  return {earliest = earliest, latest = clock:wall_time() + options.grace + options.jitter - late}
+end
+
 -- What to do when a run cannot be claimed, by the reason: return whether to try again.
 local refused = {}
 
@@ -141,7 +152,7 @@ end
 -- what it lets wait would be lost if it died.
 function refused.busy(self)
   local policy, scheduler = self.options.overlap, self.scheduler
-  if self.is_scheduled and policy ~= "queue" then return false end
+  if self.point and policy ~= "queue" then return false end
   if self.manual and policy == "skip" then
     scheduler.events:emit("skipped", self.job.name, self.fire_time, {count = 1})
     return false
@@ -163,14 +174,13 @@ local function claim(self)
     fire_time = self.fire_time,
     node = scheduler.node,
     started_at = scheduler.clock:wall_time(),
-    manual = self.manual,
-    recovery = self.recovery,
     token = nil, outcome = nil, duration = nil, attempts = nil, error = nil,
   }
   self.record = record
+  local how = conditions(self)
   while true do
     record.fire_time, self.leased_at = self.fire_time, scheduler.loop:time()
-    local token, reason, seconds = scheduler.store:claim(record, job)
+    local token, reason, seconds = scheduler.store:claim(record, job, how)
     self.token = token
     if token then return true end
     local handle = refused[reason or "taken"]
@@ -255,8 +265,8 @@ end
 -- @tparam table scheduler
 -- @tparam table job
 -- @tparam number fire_time seconds since the epoch
--- @tparam ?table entry of what the trigger did not bring about: whether it was asked for (`manual`), or for the how
--- many-th time it is run again (`recovery`)
+-- @tparam table entry the trigger's `point`; or whether it was asked for (`manual`), or for the how many-th time it is
+-- run again (`recovery`)
 function Run.start(scheduler, job, fire_time, entry)
   scheduler.last_run = scheduler.last_run + 1
   local self = setmetatable({
@@ -266,9 +276,10 @@ function Run.start(scheduler, job, fire_time, entry)
     fn = job.fn,
     options = job.options,
     fire_time = fire_time,
-    is_scheduled = entry == nil,
-    manual = entry and entry.manual,
-    recovery = entry and entry.recovery,
+    trigger = job.trigger,
+    point = entry.point,
+    manual = entry.manual,
+    recovery = entry.recovery,
     attempts = 0,
     -- What comes later has its place already, as there may be many runs.
     task = nil, record = nil, token = nil, begun = nil, started = nil, leased_at = nil,

@@ -175,12 +175,10 @@ local function refusal(transaction, operation, row)
   if row.cancelled ~= 0 then return "cancelled" end
   if operation.manual then return nil end
   if row.paused ~= 0 then return "paused" end
-  local fire_time, now = operation.fire_time, transaction.now
-  if operation.recovery == 0 then
-    if row.trimmed and fire_time <= row.trimmed then return "taken" end
-    if fire_time > now + EARLY then return "early", fire_time - now end
-    if operation.latest and now > operation.latest then return "late" end
-  end
+  if operation.recovery == 0 and row.trimmed and operation.fire_time <= row.trimmed then return "taken" end
+  local earliest, latest, now = operation.earliest, operation.latest, transaction.now
+  if earliest and earliest > now + EARLY then return "early", earliest - now end
+  if latest and now > latest then return "late" end
 end
 
 -- Whether another claimant runs the job. Its node decides then what is done about further runs.
@@ -208,9 +206,9 @@ end
 
 --- Claim a run. Of all claims of a job, a fire time and a recovery one succeeds.
 -- @tparam table transaction
--- @tparam table operation `name` `fire_time` `recovery` `node` `claimant` `claim` `lease` `state`; `latest`, the last
--- time at which it may begin; and whether it is `manual`, its runs may overlap (`allow`), or are to be run again when
--- they are lost (`recover`)
+-- @tparam table operation `name` `fire_time` `recovery` `node` `claimant` `claim` `lease` `state`; `earliest` and
+-- `latest`, the first and last times at which it may begin; and whether it is `manual`, its runs may overlap (`allow`),
+-- or are to be run again when they are lost (`recover`)
 -- @treturn table with `token` and `started_at`, or with the `reason` why not, and for how long (`wait`)
 function operations.claim(transaction, operation)
   local database, name = transaction.database, operation.name

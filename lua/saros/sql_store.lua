@@ -208,25 +208,20 @@ local function finish_operation(self, job, run)
   }
 end
 
-local function latest_start(run, job)
-  local options = job.options
-  if run.manual or not options.grace then return nil end
-  return to_micros(run.fire_time + options.grace + options.jitter)
-end
-
-function SqlStore:claim(run, job)
+function SqlStore:claim(run, job, how)
   self.claims = self.claims + 1
   local future = self.queue:submit({
     kind = "claim",
     name = job.name,
     fire_time = to_micros(run.fire_time),
-    recovery = run.recovery or 0,
+    recovery = how.recovery or 0,
     node = to_text(run.node),
     claimant = self.claimant,
     claim = self.claims,
     lease = to_micros(self.lease),
-    latest = latest_start(run, job),
-    manual = run.manual,
+    earliest = to_micros(how.earliest),
+    latest = to_micros(how.latest),
+    manual = how.manual,
     allow = job.options.overlap == "allow",
     recover = job.options.recover,
     state = to_row(job:state(run)),

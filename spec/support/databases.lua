@@ -362,7 +362,7 @@ function databases.specs(busted, new_url)
       state.next_fire_time = options.fire_time
       store:adopt(job, state, true)
       job.next_fire_time = options.next_fire_time
-      local token = store:claim({fire_time = options.fire_time, node = "dead", started_at = now()}, job)
+      local token = store:claim({fire_time = options.fire_time, node = "dead", started_at = now()}, job, {})
       store.queue:close(5)
       return token
     end
@@ -427,7 +427,7 @@ function databases.specs(busted, new_url)
       local store, job = open_store("slow"), bare_job("job")
       store:adopt(job, job:state(), true)
       local record = {fire_time = now(), node = "slow"}
-      record.token = store:claim(record, job)
+      record.token = store:claim(record, job, {})
       local other = open_store("other")
       saros.sleep(LEASE * 1.5)
       local news = other:renew()
@@ -474,10 +474,9 @@ function databases.specs(busted, new_url)
       store:adopt(job, job:state(), true)
     end
 
-    local function claim(fire_time, fields)
+    local function claim(fire_time, how)
       local record = {fire_time = fire_time, node = "node"}
-      for name, value in pairs(fields or {}) do record[name] = value end
-      local token, reason, seconds = store:claim(record, job)
+      local token, reason, seconds = store:claim(record, job, how or {})
       record.token = token
       return record, reason, seconds
     end
@@ -497,18 +496,17 @@ function databases.specs(busted, new_url)
 
     it("is refused before its time, by the database's clock", run(function()
       open()
-      local _, reason, seconds = claim(now() + 100)
+      local _, reason, seconds = claim(now() + 100, {earliest = now() + 100})
       assert.equal("early", reason)
       assert.is_true(seconds > 95 and seconds < 105)
       store:close()
     end))
 
     it("is refused when it is too late", run(function()
-      open {grace = 10}
-      local _, reason = claim(now() - 11)
+      open()
+      local _, reason = claim(now() - 11, {latest = now() - 1})
       assert.equal("late", reason)
-      assert.is_truthy(claim(now() - 9).token)
-      assert.is_truthy(claim(now() - 12, {manual = true}).token)
+      assert.is_truthy(claim(now() - 9, {latest = now() + 1}).token)
       store:close()
     end))
 
