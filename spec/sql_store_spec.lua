@@ -1,5 +1,6 @@
 local postgres = require "luasql.postgres"
 local lfs = require "lfs"
+local saros = require "saros"
 local system = require "system"
 local postgresql = require "spec.support.postgresql"
 local process = require "spec.support.process"
@@ -56,5 +57,40 @@ describe("spec.support.postgresql", function()
     program:signal("SIGKILL")
     assert.is_true(disappears(folder))
     assert.is_false(can_connect(url))
+  end)
+end)
+
+describe("saros.sql_store", function()
+  local LUA = os.getenv("SAROS_LUA") or "lua5.4"
+
+  local path
+
+  before_each(function() path = os.tmpname() end)
+
+  after_each(function()
+    for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(path .. suffix) end
+  end)
+
+  local function nothing() end
+
+  -- How many jobs another process finds, which then closes the file.
+  local function count_elsewhere()
+    local program = 'print(#require "spec.support.sql".rows(%q, "SELECT name FROM saros_jobs"))'
+    local outcome, output, errors = process.run(LIMIT, LUA, "-e", program:format("sqlite:" .. path))
+    assert.equal("", errors)
+    assert.equal("exit 0", outcome)
+    return tonumber(output)
+  end
+
+  -- Looking whether an SQLite file is there used to let go of the locks on it. Who closed it next then took itself
+  -- for the last one, and removed the log to which the other one went on writing.
+  it("loses nothing when another process closes the file", function()
+    saros.run(function()
+      local scheduler <close> = saros.Scheduler { store = "sqlite:" .. path }
+      for n = 1, 4 do
+        scheduler:schedule_once("job" .. n, nothing, 60)
+        assert.equal(n, count_elsewhere())
+      end
+    end)
   end)
 end)

@@ -11,6 +11,9 @@ local core = require "saros.core"
 -- Milliseconds for which a transaction waits for that of another process.
 local BUSY_TIMEOUT = 2000
 
+-- "No such file or directory".
+local ENOENT = 2
+
 local sqlite_store = {
   -- What it is written with: "the store needs ...".
   lua_module = "luasql.sqlite3",
@@ -41,10 +44,12 @@ end
 
 -- ---- in the store's thread ----
 
+-- It is asked for a folder of that name, so that the file is not opened: where any descriptor of it is
+-- closed, the system lets go of all the locks that SQLite has on it in this process.
 local function exists(path)
-  local file = io.open(path, "r")
+  local file, _, code = io.open(path .. "/", "r")
   if file then file:close() end
-  return file ~= nil
+  return code ~= ENOENT
 end
 
 --- Make sure that the file is still there: a database writes to one that was removed as if nothing
