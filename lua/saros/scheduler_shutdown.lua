@@ -12,6 +12,9 @@ local errors = core.errors
 -- How many seconds a run that was cancelled may take to clean up.
 local CLEAN_UP_TIME = 10
 
+-- How many seconds a store may take for a change that is waited for.
+local WRITE_TIME = 5
+
 local SIGNALS = {"SIGINT", "SIGTERM"}
 
 local shutdown = {}
@@ -47,10 +50,10 @@ local function name_running(scheduler)
   return table.concat(names, ", ")
 end
 
--- Wait for the runs to end, for a limited time, less when the scheduler is `hurried` that often.
+-- Wait until something is so, for a limited time, less when the scheduler is `hurried` that often.
 -- Returns the cancellation that has ended the wait.
-local function wait_idle(scheduler, seconds, hurried)
-  local function is_enough() return is_idle(scheduler) or scheduler.hurried >= hurried end
+local function wait_some(scheduler, condition, seconds, hurried)
+  local function is_enough() return condition(scheduler) or scheduler.hurried >= hurried end
   local ok, failure = pcall(function()
     local _ <close> = timeout.timeout(seconds < math.huge and seconds or nil)
     shutdown.wait_until(scheduler, is_enough)
@@ -69,15 +72,38 @@ end
 -- Returns the cancellation of who waits.
 local function end_runs(scheduler)
   local seconds = scheduler.shutdown_timeout
-  local cancellation = seconds > 0 and wait_idle(scheduler, seconds, 1) or nil
+  local cancellation = seconds > 0 and wait_some(scheduler, is_idle, seconds, 1) or nil
   if is_idle(scheduler) then return cancellation end
   logger.warn("%s", "the scheduler ends, and cancels what runs still: " .. name_running(scheduler))
   cancel_all(scheduler)
-  cancellation = wait_idle(scheduler, CLEAN_UP_TIME, 2) or cancellation
+  cancellation = wait_some(scheduler, is_idle, CLEAN_UP_TIME, 2) or cancellation
   if not is_idle(scheduler) then
     logger.error("%s", "the scheduler has ended, but what it cancelled runs still: " .. name_running(scheduler))
   end
   return cancellation
+end
+
+-- However many states there are to be stored, as long as there is progress.
+local function end_writing(scheduler)
+  local writer = scheduler.writer
+  local written, cancellation
+  repeat
+    written = writer.written
+    cancellation = wait_some(scheduler, is_written, WRITE_TIME, 2)
+  until is_written(scheduler) or writer.written == written or cancellation
+  if not is_written(scheduler) then
+    local message = "the scheduler has ended before the states of %d jobs were stored"
+    logger.error("%s", message:format(writer:give_up()))
+  end
+  if cancellation then error(cancellation, 0) end
+end
+
+local function stop_leases(scheduler)
+  scheduler.leases:stop(true)
+end
+
+local function close_store(scheduler)
+  scheduler.store:close()
 end
 
 --- End the runs and the store, waiting for them.
@@ -85,12 +111,10 @@ end
 -- @raise `CancelledError` after all of it
 function shutdown.finish(scheduler)
   local cancellation = end_runs(scheduler)
-  local ok, failure = pcall(function()
-    scheduler.leases:stop(true)
-    shutdown.wait_until(scheduler, is_written)
-  end)
-  if not ok then cancellation = failure end
-  scheduler.store:close()
+  for _, step in ipairs {stop_leases, end_writing, close_store} do
+    local ok, failure = pcall(step, scheduler)
+    if not ok then cancellation = failure end
+  end
   scheduler.finished = true
   wake(scheduler.changes, math.huge)
   -- Listeners have heard of everything when this returns.

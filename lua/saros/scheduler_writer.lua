@@ -6,9 +6,10 @@
 local core = require "saros.core"
 
 local wake = core.wait_queue.wake
+local CancelledError = core.errors.CancelledError
 
 -- dirty: the jobs whose states have changed, in the order in which they did first; pending[job] = true
--- for the same.
+-- for the same; written: how many times one was stored, or could not be.
 local Writer = {}
 Writer.__index = Writer
 
@@ -16,20 +17,22 @@ Writer.__index = Writer
 -- @tparam table scheduler
 -- @treturn table
 function Writer.new(scheduler)
-  return setmetatable({scheduler = scheduler, dirty = {}, pending = {}}, Writer)
+  return setmetatable({scheduler = scheduler, dirty = {}, pending = {}, written = 0}, Writer)
 end
 
 local function save_one(self, job)
   local scheduler = self.scheduler
   local ok, failure = pcall(scheduler.store.save, scheduler.store, job)
+  self.written = self.written + 1
   if ok then return end
+  if core.is_error(failure, CancelledError) and core.current_task():cancelling() > 0 then error(failure, 0) end
   scheduler.loop:call_exception_handler {
     message = ("the state of the job '%s' cannot be stored"):format(job.name),
     exception = failure,
   }
 end
 
-local function write(self)
+local function write_all(self)
   while #self.dirty > 0 do
     local jobs = self.dirty
     self.dirty = {}
@@ -38,8 +41,13 @@ local function write(self)
       save_one(self, job)
     end
   end
+end
+
+local function write(self)
+  local ok, failure = pcall(write_all, self)
   self.task = nil
   wake(self.scheduler.changes, math.huge)
+  if not ok then error(failure, 0) end
 end
 
 --- Store the state of a job soon.
@@ -71,6 +79,17 @@ end
 -- @treturn boolean
 function Writer:is_pending(job)
   return self.pending[job] ~= nil
+end
+
+--- Store nothing any more, as the store does not answer.
+-- @treturn integer of how many jobs the states are not stored
+function Writer:give_up()
+  if not self.task then return 0 end
+  local count = 1 -- what is on its way
+  for _ in pairs(self.pending) do count = count + 1 end
+  self.dirty, self.pending = {}, {}
+  self.task:cancel()
+  return count
 end
 
 --- Whether all is stored.

@@ -190,18 +190,26 @@ local function give_up(self)
   return #left
 end
 
+-- The database does not answer, or who closes it does not wait any more.
+local function abort(self)
+  self.task:cancel()
+  wait.wait({self.task})
+  local count = give_up(self)
+  logger.error("%s", ("the store '%s' is closed, and %d changes could not be written: %s"):format(self.name, count,
+    self.problem or "it does not answer"))
+end
+
 local function finish(self, seconds)
-  if self.task then wait.wait({self.task}, {timeout = seconds}) end
+  local ok, cancellation = pcall(function()
+    if self.task then wait.wait({self.task}, {timeout = seconds}) end
+  end)
   self.is_closed = true
-  if self.task then
-    self.task:cancel()
-    wait.wait({self.task})
-    local count = give_up(self)
-    logger.error("%s", ("the store '%s' is closed, and %d changes could not be written: %s"):format(self.name, count,
-      self.problem or "it does not answer"))
-  end
+  local is_stuck = self.task ~= nil
+  if is_stuck then abort(self) end
   self.executor:submit(close)
-  self.executor:shutdown()
+  -- Nobody can end what the thread waits for.
+  self.executor:shutdown {wait = not is_stuck}
+  if not ok then error(cancellation, 0) end
 end
 
 --- End the connection, after what is to be performed. Outside a task nothing can be waited for.
