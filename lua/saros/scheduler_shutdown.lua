@@ -92,8 +92,9 @@ local function end_writing(scheduler)
     cancellation = wait_some(scheduler, is_written, WRITE_TIME, 2)
   until is_written(scheduler) or writer.written == written or cancellation
   if not is_written(scheduler) then
-    local message = "the scheduler has ended before the states of %d jobs were stored"
-    logger.error("%s", message:format(writer:give_up()))
+    local count = writer:give_up()
+    local message = "the scheduler has ended before the state%s of %d job%s could be stored"
+    logger.error("%s", message:format(count == 1 and "" or "s", count, count == 1 and "" or "s"))
   end
   if cancellation then error(cancellation, 0) end
 end

@@ -195,8 +195,8 @@ local function abort(self)
   self.task:cancel()
   wait.wait({self.task})
   local count = give_up(self)
-  logger.error("%s", ("the store '%s' is closed, and %d changes could not be written: %s"):format(self.name, count,
-    self.problem or "it does not answer"))
+  local message = "the store '%s' is closed, and %d change%s could not be written: %s"
+  logger.error("%s", message:format(self.name, count, count == 1 and "" or "s", self.problem or "it does not answer"))
 end
 
 local function finish(self, seconds)
