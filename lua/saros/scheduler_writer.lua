@@ -9,7 +9,7 @@ local wake = core.wait_queue.wake
 local CancelledError = core.errors.CancelledError
 
 -- dirty: the jobs whose states have changed, in the order in which they did first; pending[job] = true
--- for the same; written: how many times one was stored, or could not be.
+-- for the same; current: the one that is being stored; written: how many times one was stored, or could not be.
 local Writer = {}
 Writer.__index = Writer
 
@@ -38,6 +38,7 @@ local function write_all(self)
     self.dirty = {}
     for _, job in ipairs(jobs) do
       self.pending[job] = nil
+      self.current = job
       save_one(self, job)
     end
   end
@@ -45,7 +46,7 @@ end
 
 local function write(self)
   local ok, failure = pcall(write_all, self)
-  self.task = nil
+  self.task, self.current = nil, nil
   wake(self.scheduler.changes, math.huge)
   if not ok then error(failure, 0) end
 end
@@ -85,7 +86,8 @@ end
 -- @treturn integer of how many jobs the states are not stored
 function Writer:give_up()
   if not self.task then return 0 end
-  local count = 1 -- what is on its way
+  local count = 0
+  if self.current then self.pending[self.current] = true end
   for _ in pairs(self.pending) do count = count + 1 end
   self.dirty, self.pending = {}, {}
   self.task:cancel()
