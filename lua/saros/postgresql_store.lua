@@ -6,6 +6,7 @@
 -- @local
 
 local core = require "saros.core"
+local store_url = require "saros.store_url"
 
 -- The advisory lock that makes the transactions of all nodes follow each other: an arbitrary number.
 local LOCK = 0x5a505
@@ -33,7 +34,8 @@ local postgresql_store = {
 -- @raise `ValueError`; `RuntimeError`
 function postgresql_store.open(url, options)
   if not url:find("^postgres[ql]*://") then
-    error(core.errors.ValueError(("the store '%s' is none: postgresql://USER@HOST/DATABASE is expected"):format(url)))
+    error(core.errors.ValueError(("the store '%s' is none: postgresql://USER@HOST/DATABASE is expected"):format(
+      store_url.shown(url))))
   end
   return require("saros.sql_store").open(postgresql_store, "saros.postgresql_store", url, options)
 end

@@ -4,6 +4,7 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
+local store_url = require "saros.store_url"
 
 -- Modules with a function `open(url, options)`; what it returns is told in the first of them.
 local MODULES = {
@@ -44,7 +45,7 @@ function scheduler_stores.open(store, options)
   if type(store) ~= "string" then check.fail(1, "Scheduler", "string", store, " for option 'store'") end
   local module = MODULES[store:match("^[^:]*")]
   if not module then
-    error(core.errors.ValueError(("unknown store '%s' (known: %s)"):format(store, list_known())))
+    error(core.errors.ValueError(("unknown store '%s' (known: %s)"):format(store_url.shown(store), list_known())))
   end
   return require(module).open(store, options)
 end

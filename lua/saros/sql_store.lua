@@ -10,6 +10,7 @@ local claimant = require "saros.claimant"
 local core = require "saros.core"
 local need_module = require "saros.need_module"
 local StoreQueue = require "saros.store_queue"
+local store_url = require "saros.store_url"
 
 local ValueError = core.errors.ValueError
 
@@ -103,10 +104,6 @@ end
 
 -- ---- opening ----
 
-local function hide_password(url)
-  return (url:gsub("(//[^:/@]*):[^@]*@", "%1:***@"):gsub("([?&]password=)[^&]*", "%1***"))
-end
-
 --- Open a store, waiting for it.
 -- @tparam table driver
 -- @tparam string module where the driver is found
@@ -115,7 +112,7 @@ end
 -- @treturn table
 -- @raise `RuntimeError` if it cannot be opened, and outside a task
 function SqlStore.open(driver, module, url, options)
-  local name = hide_password(url)
+  local name = store_url.shown(url)
   need_module(driver.lua_module, ("the store '%s'"):format(name), driver.debian, driver.rock)
   local queue = StoreQueue.open(name, module, url, driver.has_clock)
   return setmetatable({

@@ -11,6 +11,7 @@
 
 local core = require "saros.core"
 local logger = require "saros.logger"
+local store_url = require "saros.store_url"
 local wait = require "saros.wait"
 local ThreadPoolExecutor = require "saros.executor".ThreadPoolExecutor
 
@@ -57,8 +58,9 @@ local function call(self, fn, ...)
   local sent = loop:wall_time()
   local module, url = table.unpack(self.arguments)
   local result, problem = self.executor:submit(fn, module, url, math.floor(sent * MICROSECONDS), ...):await()
-  if result then note_clock(self, result.now, sent, loop:wall_time()) end
-  return result, problem
+  if not result then return nil, store_url.hide(problem, url) end
+  note_clock(self, result.now, sent, loop:wall_time())
+  return result
 end
 
 --- Connect, waiting for it.
