@@ -1,5 +1,6 @@
 local saros = require "saros"
 local system = require "system"
+local postgresql = require "spec.support.postgresql"
 local raises = require "spec.support.raises"
 local scheduling = require "spec.support.scheduling"
 local sql = require "spec.support.sql"
@@ -101,6 +102,56 @@ describe("saros.store_queue", function()
     end)
   end)
 
+  describe("with a PostgreSQL server", function()
+    local server
+
+    setup(function() server = postgresql.start() end)
+
+    teardown(function() server:stop() end)
+
+    it("goes on when that is back: every run is made up for, once", function()
+      url = server:new_database("back")
+      local fire_times, lines = run_through(url, function() server:kill() end, function() server:start() end)
+      assert_each_once(fire_times)
+      assert.equal(2, #lines)
+      assert.matches("^error: the store '.*' cannot be used, and is tried again until it can: ", lines[1])
+      assert.matches("^info: the store '.*' can be used again$", lines[2])
+    end)
+
+    it("that is not there, or has no such database, is not opened, and its password not shown", function()
+      for message, store in pairs {
+        ['database "none" does not exist'] = server.url:gsub("@", ":secret@"):gsub("[^/]*$", "none"),
+        ["Connection refused"] = "postgresql://joe:secret@127.0.0.1:1/jobs",
+        ['invalid percent-encoded token: "***"'] = "postgresql://joe:secret%zz@127.0.0.1:1/jobs",
+      } do
+        local failure = raises(saros.RuntimeError, saros.run, function() saros.Scheduler { store = store } end)
+        assert.is_truthy(failure.message:find(":***@", 1, true), failure.message)
+        assert.is_truthy(failure.message:find(message, 1, true), failure.message)
+        assert.is_falsy(failure.message:find("secret", 1, true), failure.message)
+      end
+    end)
+
+    -- As when a network is cut: the thread waits for an answer, and cannot be ended.
+    it("that does not answer lets a scheduler be closed", function()
+      local lines = logged(function()
+        saros.run(function()
+          local scheduler = saros.Scheduler { store = server:new_database("frozen"), shutdown_timeout = 0.1 }
+          scheduler:schedule_recurring("job", nothing, 0.05, { overlap = "queue" })
+          saros.sleep(0.2)
+          server:freeze()
+          saros.sleep(0.2)
+          local began = saros.monotonic()
+          local ok, failure = pcall(scheduler.close, scheduler)
+          server:thaw()
+          assert(ok, failure)
+          assert.is_true(saros.monotonic() - began < 25)
+        end)
+      end)
+      assert.matches("^error: the store '.*' is closed, and 1 change could not be written: it does not answer$",
+        lines[#lines])
+    end)
+  end)
+
   describe("that is closed while the database is away", function()
     -- Each with a virtual clock: how long it takes does not take long.
     local function close_without_database(prepare)
@@ -142,5 +193,34 @@ describe("saros.store_queue", function()
       assert.is_true(took > 5 and took < 25, took)
       assert.equal("error: the scheduler has ended before the states of 2 jobs could be stored", lines[2])
     end)
+
+    -- It used to be half closed, so that whoever closed it next waited for ever.
+    it("can be cancelled, and is closed then", function()
+      local raised
+      local took = close_without_database(function(scheduler)
+        saros.sleep(2)
+        local task = saros.create_task(scheduler.close, scheduler)
+        saros.sleep(3)
+        task:cancel()
+        raised = raises(saros.CancelledError, task.await, task)
+      end)
+      assert.is_truthy(raised)
+      assert.equal(0, took)
+    end)
+  end)
+
+  it("does not hold a loop that ends without closing it", function()
+    local lines = logged(function()
+      saros.run(function()
+        local scheduler = saros.Scheduler { store = url }
+        for _, name in ipairs { "job", "other" } do scheduler:schedule_recurring(name, nothing, 60, 60) end
+        os.remove(path)
+        for _, name in ipairs { "job", "other" } do
+          saros.create_task(function() scheduler:pause(name) end)
+        end
+        saros.sleep(0.2)
+      end)
+    end)
+    assert.matches("cannot be used, and is tried again until it can", lines[1])
   end)
 end)

@@ -123,6 +123,22 @@ function Server:kill()
   run(control(self, "stop", "-m", "immediate", "-w"))
 end
 
+local function signal_all(self, signal)
+  local file <close> = assert(io.open(self.folder .. "/data/postmaster.pid"))
+  local pid = file:read("n")
+  run(("kill -%s %d $(ps -o pid= --ppid %d)"):format(signal, pid, pid))
+end
+
+--- Let it answer nobody until `thaw`, as if the network were cut.
+function Server:freeze()
+  signal_all(self, "STOP")
+end
+
+--- End what `freeze` began.
+function Server:thaw()
+  signal_all(self, "CONT")
+end
+
 --- Make an empty database.
 -- @tparam string name
 -- @treturn string its URL
