@@ -198,6 +198,12 @@ local function insert_run(transaction, operation)
   return token
 end
 
+-- Whether the run that is to be run again is still lost: its node may have been late, and told how it ended.
+local function is_still_lost(transaction, operation)
+  local run = transaction.database:row(RUN, operation.name, operation.fire_time, operation.recovery - 1)
+  return run ~= nil and run.outcome == "lost" and run.recover == TO_RECOVER
+end
+
 -- Of what was lost, this is the one run that takes its place.
 local function note_recovered(transaction, operation)
   transaction.database:execute("UPDATE saros_runs SET recover = ? WHERE name = ? AND fire_time = ? AND recovery = ?",
@@ -219,7 +225,7 @@ function operations.claim(transaction, operation)
   local row = find_job(transaction, name)
   local reason, wait = refusal(transaction, operation, row)
   if reason then return {reason = reason, wait = wait} end
-  if taken then return {reason = "taken"} end
+  if taken or operation.recovery > 0 and not is_still_lost(transaction, operation) then return {reason = "taken"} end
   if is_busy(transaction, operation) then return {reason = "busy"} end
   local token = insert_run(transaction, operation)
   database:execute(

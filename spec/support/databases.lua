@@ -441,6 +441,24 @@ function databases.specs(busted, new_url)
       other:close()
     end))
 
+    -- It used to run twice, when its end came between the news that it was lost and the claim.
+    it("does not run again what came to its end meanwhile", run(function()
+      local store, job = open_store("slow"), bare_job("job", {recover = true})
+      store:adopt(job, job:state(), true)
+      local record = {fire_time = now(), node = "slow", outcome = "finished", duration = 1, attempts = 1}
+      record.token = store:claim(record, job, {})
+      local other = open_store("other")
+      saros.sleep(LEASE * 1.5)
+      assert.equal(1, #other:renew().recover)
+      store:finish(record, job)
+      local token, reason = other:claim({fire_time = record.fire_time, node = "other"}, job, {recovery = 1})
+      assert.is_nil(token)
+      assert.equal("taken", reason)
+      assert.equal(1, #other:history("job", 10))
+      store:close()
+      other:close()
+    end))
+
     it("cancels a run that another node may run again, when its lease cannot be renewed", run(function()
       local outcome, failures = nil, {}
       saros.get_running_loop():set_exception_handler(function(_, context)
