@@ -735,6 +735,7 @@ function saros.EventLoop:create_unix_connection(factory, path, options) end
 
 ---@class saros.EventLoop.create_unix_server.options
 ---@field backlog? integer how many connections may wait; 100 by default
+---@field mode? integer the most permissions that the socket's file has, from its first moment: 384, which is 0600, keeps other users out; without it the umask decides
 ---@field start_serving? boolean false to call `server:start_serving()` later; true by default
 
 ---Listen on a Unix socket, callback style. Mirrors `loop.create_unix_server`. A socket
@@ -2371,6 +2372,7 @@ function saros.start_server(handler, host, port, options) end
 ---@class saros.start_unix_server.options
 ---@field limit? integer how many bytes a line may have, and half of what is read ahead; 65536 by default
 ---@field backlog? integer how many connections may wait; 100 by default
+---@field mode? integer the most permissions that the socket's file has, from its first moment: 384, which is 0600, keeps other users out; without it the umask decides
 ---@field start_serving? boolean false to call `server:start_serving()` later; true by default
 
 ---Listen on a Unix socket. Mirrors `asyncio.start_unix_server`. A socket that a former
@@ -2594,6 +2596,7 @@ function saros.loop.create_unix_connection(factory, path, options) end
 
 ---@class saros.loop.create_unix_server.options
 ---@field backlog? integer how many connections may wait; 100 by default
+---@field mode? integer the most permissions that the socket's file has, from its first moment: 384, which is 0600, keeps other users out; without it the umask decides
 ---@field start_serving? boolean false to call `server:start_serving()` later; true by default
 
 ---Listen on a Unix socket, callback style. Mirrors `loop.create_unix_server`. A socket

@@ -1,3 +1,4 @@
+local lfs = require "lfs"
 local saros = require "saros"
 local core = require "saros.core"
 local network = require "spec.support.network"
@@ -198,6 +199,26 @@ describe("saros.listen", function()
       failure = raises(saros.ValueError, loop.create_server, loop, factory, "127.0.0.1", 0, {backlogs = 5})
       assert.equal("unknown option 'backlogs' for 'create_server' "
         .. "(known: backlog, family, reuse_port, start_serving)", failure.message)
+    end)
+  end)
+
+  it("makes a Unix socket with no more permissions than asked for", function()
+    network.quietly(function(loop)
+      local path = os.tmpname()
+      os.remove(path)
+      for mode, permissions in pairs {[384] = "rw-------", [0] = "---------"} do
+        local first <close> = loop:create_unix_server(factory, path, {mode = mode})
+        assert.equal(permissions, (lfs.attributes(path).permissions))
+        first:close()
+        local second <close> = saros.start_unix_server(factory, path, {mode = mode})
+        assert.equal(path, second:sockets()[1].path)
+        assert.equal(permissions, (lfs.attributes(path).permissions))
+      end
+      for _, mode in ipairs {-1, 512} do
+        local failure = raises(saros.ValueError, loop.create_unix_server, loop, factory, path, {mode = mode})
+        assert.equal(("mode (%d) must be from 0 to 511, which is 0777"):format(mode), failure.message)
+      end
+      raises(saros.ValueError, loop.create_server, loop, factory, "127.0.0.1", 0, {mode = 384})
     end)
   end)
 

@@ -1,5 +1,6 @@
 #include "io/listener.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -190,12 +191,28 @@ static void remember_path(saros_listener_t *listener, const saros_address_t *add
   listener->inode = made.st_ino;
 }
 
+/* Binds so that the socket's file never has more than these permissions (-1: what the umask leaves). */
+static int bind_with_mode(int fd, const saros_address_t *address, bool reuse_port, int mode) {
+  if (mode < 0) return saros__socket_bind(fd, &address->as.any, address->length, reuse_port);
+#ifdef __linux__
+  /* The file gets those of the socket itself. */
+  if (fchmod(fd, (mode_t)mode) < 0) return -errno;
+  return saros__socket_bind(fd, &address->as.any, address->length, reuse_port);
+#else
+  /* The umask is the process's: what other threads make in this moment is no more open for it. */
+  mode_t before = umask(~(mode_t)mode & 0777);
+  int code = saros__socket_bind(fd, &address->as.any, address->length, reuse_port);
+  umask(before);
+  return code;
+#endif
+}
+
 /* Opens and binds; a descriptor or an error code. */
-static int open_bound(const saros_address_t *address, bool reuse_port) {
+static int open_bound(const saros_address_t *address, bool reuse_port, int mode) {
   int fd = saros__socket_open(address->as.any.sa_family);
   if (fd < 0) return fd;
   remove_stale(address);
-  int code = saros__socket_bind(fd, &address->as.any, address->length, reuse_port);
+  int code = bind_with_mode(fd, address, reuse_port, mode);
   if (code == 0) return fd;
   saros__socket_close(fd);
   return code;
@@ -226,13 +243,14 @@ static saros_listener_t *new_listener(saros_loop_t *loop, saros_listener_object_
   return listener;
 }
 
-/* bind_listener(loop, address, reuse_port) -> Listener */
+/* bind_listener(loop, address [, reuse_port [, mode]]) -> Listener */
 static int bind_listener(lua_State *L) {
   saros_loop_t *loop = saros__check_open_loop(L, 1);
   saros_runtime_t *rt = loop->rt;
   saros_address_t address;
   saros__address_check(L, rt, 2, &address);
   bool reuse_port = lua_toboolean(L, 3);
+  int mode = (int)luaL_optinteger(L, 4, -1);
   saros__io(L, loop);
   saros_listener_object_t *object = lua_newuserdatauv(L, sizeof *object, LISTENER_VALUES);
   *object = (saros_listener_object_t){SAROS_MARKER_LISTENER, NULL};
@@ -240,7 +258,7 @@ static int bind_listener(lua_State *L) {
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   saros__loop_anchor(L, loop, object);
-  int fd = open_bound(&address, reuse_port);
+  int fd = open_bound(&address, reuse_port, mode);
   if (fd < 0) {
     saros__loop_release(L, loop, object);
     return raise_bind_error(L, rt, &address, fd);

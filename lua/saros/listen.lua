@@ -26,13 +26,22 @@ listen.OPTIONS = {
   start_serving = "boolean",
 }
 
-listen.UNIX_OPTIONS = {backlog = "integer", start_serving = "boolean"}
+listen.UNIX_OPTIONS = {backlog = "integer", mode = "integer", start_serving = "boolean"}
+
+local MOST_MODE = 511 -- 0777
 
 local function check_backlog(backlog)
   if backlog and backlog < 1 then
     error(errors.ValueError(("backlog (%d) must be at least 1"):format(backlog)))
   end
   return backlog or BACKLOG
+end
+
+local function check_mode(mode)
+  if mode and (mode < 0 or mode > MOST_MODE) then
+    error(errors.ValueError(("mode (%d) must be from 0 to %d, which is 0777"):format(mode, MOST_MODE)))
+  end
+  return mode
 end
 
 -- A machine without IPv6 still resolves names to it; only if nothing can be bound is that
@@ -95,7 +104,8 @@ end
 function listen.unix(loop, make_accept, path, options, name)
   if type(path) ~= "string" then check.fail(2, name, "string", path) end
   check_backlog(options.backlog)
-  return start(loop, {core.bind_listener(loop, {path = path})}, options, make_accept)
+  local listener = core.bind_listener(loop, {path = path}, false, check_mode(options.mode))
+  return start(loop, {listener}, options, make_accept)
 end
 
 --- Sort out a host, a port and options, of which the former two may be left out.
@@ -152,6 +162,8 @@ end
 -- abstract kind
 -- @tparam ?table options how to listen
 -- @tparam[opt=100] integer options.backlog how many connections may wait
+-- @tparam ?integer options.mode the most permissions that the socket's file has, from its first
+-- moment: 384, which is 0600, keeps other users out; without it the umask decides
 -- @tparam[opt=true] boolean options.start_serving false to call `server:start_serving()` later
 -- @treturn Server
 -- @raise as `create_server`

@@ -121,6 +121,8 @@ end
 -- @tparam[opt=65536] integer options.limit how many bytes a line may have, and half of what is
 -- read ahead
 -- @tparam[opt=100] integer options.backlog how many connections may wait
+-- @tparam ?integer options.mode the most permissions that the socket's file has, from its first
+-- moment: 384, which is 0600, keeps other users out; without it the umask decides
 -- @tparam[opt=true] boolean options.start_serving false to call `server:start_serving()` later
 -- @treturn Server
 -- @raise as `start_server`
