@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "io/io.h"
+#include "io/notify.h"
 #include "io/readline.h"
 #include "io/terminal.h"
 #include "loop/class.h"
@@ -92,11 +93,37 @@ static int cpu_count(lua_State *L) {
   return 1;
 }
 
+/*** The name of this machine in its network; private.
+ * @function host_name
+ * @local
+ * @treturn string
+ */
+static int host_name(lua_State *L) {
+  char name[UV_MAXHOSTNAMESIZE];
+  size_t size = sizeof name;
+  int code = uv_os_gethostname(name, &size);
+  if (code < 0) return saros__raise_os_error(L, saros__runtime(L), code, "the name of the host");
+  lua_pushlstring(L, name, size);
+  return 1;
+}
+
+/*** The number of this process; private.
+ * @function process_id
+ * @local
+ * @treturn integer
+ */
+static int process_id(lua_State *L) {
+  lua_pushinteger(L, uv_os_getpid());
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"get_running_loop", get_running_loop},
                                      {"running_loop_or_nil", running_loop_or_nil},
                                      {"is_error", saros__errors_is_error},
                                      {"monotonic", monotonic},
                                      {"cpu_count", cpu_count},
+                                     {"host_name", host_name},
+                                     {"process_id", process_id},
                                      {NULL, NULL}};
 
 /*** Schedules a callback for the next iteration of the loop, from this thread or any other. Thread-safe
@@ -165,6 +192,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__serve_open(L, rt);
   saros__default_executor_open(L, rt);
   saros__io_open(L, rt);
+  saros__notify_functions(L, rt);
   saros__terminal_functions(L, rt);
   saros__readline_functions(L, rt);
   open_loop_class(L, rt);

@@ -11,13 +11,14 @@ bool saros__terminal_has_input(void) {
   return poll(&input, 1, 0) == 1;
 }
 
-/*** Tells whether standard input is a terminal; private.
+/*** Tells whether standard input, or another descriptor, is a terminal; private.
  * @function is_terminal
  * @local
+ * @tparam[opt=0] integer fd
  * @treturn boolean
  */
 static int is_terminal(lua_State *L) {
-  lua_pushboolean(L, isatty(STDIN_FILENO));
+  lua_pushboolean(L, isatty((int)luaL_optinteger(L, 1, STDIN_FILENO)));
   return 1;
 }
 
