@@ -35,8 +35,11 @@ find_lua() {
 # Whether busted works under that Lua; some systems have it for other versions alone.
 has_busted() { find_lua && "$lua" -e 'require("busted.core")' 2>/dev/null; }
 
-# Whether that Lua finds argparse, which reads the arguments of `saros cron`.
+# Whether that Lua finds argparse, which reads the arguments of `saros cron` and `saros scheduler`.
 has_argparse() { find_lua && "$lua" -e 'require("argparse")' 2>/dev/null; }
+
+# Whether that Lua finds cjson, which reads what comes by the control socket of `saros scheduler`.
+has_cjson() { find_lua && "$lua" -e 'require("cjson")' 2>/dev/null; }
 
 # Whether the time zone database is where saros.timezone looks for it.
 has_timezones() {
