@@ -216,7 +216,8 @@ local function set_trigger(self, job, trigger, point)
   due.await(self, job, point)
 end
 
-local function add(self, name, fn, trigger, options)
+-- All that schedules comes here. A subclass may do something else about it, see saros.scheduler_plan.
+function Scheduler:_add(name, fn, trigger, options)
   local job, is_known = claim_name(self, name, options.replace)
   local point = begin_trigger(self, job, trigger, is_known)
   job.fn, job.options = fn, options
@@ -245,7 +246,7 @@ function Scheduler:schedule_recurring(name, fn, interval, delay, options)
   interval = scheduler_options.interval(interval, 3, "schedule_recurring")
   delay = delay == nil and 0 or scheduler_options.delay(delay, 4, "schedule_recurring")
   options = scheduler_options.job(options, 5, "schedule_recurring", self.jitter)
-  add(self, name, fn, triggers.interval(interval, delay), options)
+  self:_add(name, fn, triggers.interval(interval, delay), options)
 end
 
 --- Run a function once, after a delay.
@@ -258,7 +259,7 @@ function Scheduler:schedule_once(name, fn, delay, options)
   check_job(self, "schedule_once", name, fn)
   delay = scheduler_options.delay(delay, 3, "schedule_once")
   options = scheduler_options.job(options, 4, "schedule_once", self.jitter)
-  add(self, name, fn, triggers.once(delay), options)
+  self:_add(name, fn, triggers.once(delay), options)
 end
 
 --- Run a function once, at a time of the wall clock; at once if that is past. A name and a time are one run:
@@ -272,7 +273,7 @@ function Scheduler:schedule_at(name, fn, when, options)
   check_job(self, "schedule_at", name, fn)
   when = scheduler_options.time(when, 3, "schedule_at")
   options = scheduler_options.job(options, 4, "schedule_at", self.jitter)
-  add(self, name, fn, triggers.at(when), options)
+  self:_add(name, fn, triggers.at(when), options)
 end
 
 --- Run a function whenever a cron expression says so.
@@ -286,7 +287,7 @@ function Scheduler:schedule_cron(name, fn, expression, options)
   check_job(self, "schedule_cron", name, fn)
   if type(expression) ~= "string" then check.fail(3, "schedule_cron", "string", expression) end
   options = scheduler_options.job(options, 4, "schedule_cron", self.jitter)
-  add(self, name, fn, triggers.cron(expression, options.timezone or self.timezone), options)
+  self:_add(name, fn, triggers.cron(expression, options.timezone or self.timezone), options)
 end
 
 -- ---- what can be done with a job ----

@@ -1,0 +1,68 @@
+--- Reading a jobs file: Lua code that returns a function, which is given the scheduler.
+-- @module saros.jobs_file
+-- @local
+
+local core = require "saros.core"
+local check = require "saros.check"
+local Plan = require "saros.scheduler_plan"
+
+local errors = core.errors
+
+local jobs_file = {}
+
+-- Where the file's own code was when something failed; nil if it was nowhere.
+local function find_line(path)
+  local level, source = 3, "@" .. path
+  local info = debug.getinfo(level, "Sl")
+  while info do
+    if info.source == source and info.currentline > 0 then return info.currentline end
+    level = level + 1
+    info = debug.getinfo(level, "Sl")
+  end
+end
+
+-- One line, with its place unless the error names it itself.
+local function describe(path, line, failure)
+  local ok, text = pcall(tostring, failure)
+  text = (ok and text or "an error whose __tostring fails"):gsub("%s*\n.*", "")
+  if line and text:sub(1, #path + 1) ~= path .. ":" then text = ("%s:%d: %s"):format(path, line, text) end
+  return text
+end
+
+-- Calls a function of the file's. A cancellation is not the file's failure.
+local function call(path, fn, ...)
+  local line
+  local ok, result = xpcall(fn, function(failure)
+    line = find_line(path)
+    return failure
+  end, ...)
+  if ok then return true, result end
+  if core.is_error(result, errors.CancelledError) or core.is_error(result, errors.KeyboardInterrupt) then
+    error(result, 0)
+  end
+  return false, describe(path, line, result)
+end
+
+--- Read a jobs file, changing nothing. It may suspend.
+-- @tparam string path
+-- @tparam Scheduler scheduler
+-- @treturn ?table a `saros.scheduler_plan`; nil if something is wrong
+-- @treturn ?string what is wrong
+-- @raise `CancelledError`
+function jobs_file.load(path, scheduler)
+  local chunk, message = loadfile(path)
+  if not chunk then return nil, message end
+  local ok, fn = call(path, chunk)
+  if not ok then return nil, fn end
+  if not check.is_callable(fn) then
+    return nil, ("%s returns no function that could be given the scheduler, but %s"):format(path,
+      fn == nil and "nothing" or "a " .. check.type_name(fn))
+  end
+  local plan = Plan(scheduler)
+  ok, message = call(path, fn, plan)
+  plan.loading = false
+  if ok then return plan end
+  return nil, message
+end
+
+return jobs_file

@@ -1,0 +1,64 @@
+--- Changing a scheduler from one version of a jobs file to another, or to the first one.
+-- @module saros.scheduler_reload
+-- @local
+
+local scheduler_reload = {}
+
+-- Whether a job has the same trigger as in the version before. One that ran only once and is over, or
+-- that somebody has paused or cancelled, stays so.
+local function is_unchanged(scheduler, definition, former)
+  return former ~= nil and former.signature == definition.signature and scheduler.jobs[definition.name] ~= nil
+end
+
+-- Functions of two versions are never the same, so whatever they are, the new ones take their place.
+local function replace_in_place(scheduler, definition)
+  local job = scheduler.jobs[definition.name]
+  job.fn, job.options = definition.fn, definition.options
+end
+
+local function schedule(scheduler, definition)
+  definition.options.replace = true
+  scheduler:_add(definition.name, definition.fn, definition.trigger, definition.options)
+end
+
+local function call_afterwards(scheduler, definition)
+  for _, call in ipairs(definition.afterwards) do
+    scheduler[call[1]](scheduler, definition.name, table.unpack(call, 2))
+  end
+end
+
+local function cancel_gone(scheduler, plan, former)
+  local count = 0
+  for _, definition in ipairs(former.list) do
+    if not plan.by_name[definition.name] and scheduler:cancel(definition.name) then count = count + 1 end
+  end
+  return count
+end
+
+--- Let a scheduler do what a plan says. It suspends where the store takes its time.
+-- @tparam Scheduler scheduler
+-- @tparam table plan a `saros.scheduler_plan`
+-- @tparam ?table former the plan before it
+-- @treturn table how many jobs were `added`, `rescheduled`, `unchanged` and `cancelled`
+-- @raise what the scheduler raises
+function scheduler_reload.apply(scheduler, plan, former)
+  former = former or {list = {}, by_name = {}}
+  local counts = {added = 0, rescheduled = 0, unchanged = 0, cancelled = 0}
+  if former.stop_listening then former:stop_listening() end
+  plan:start_listening()
+  counts.cancelled = cancel_gone(scheduler, plan, former)
+  for _, definition in ipairs(plan.list) do
+    local before, kind = former.by_name[definition.name], "unchanged"
+    if is_unchanged(scheduler, definition, before) then
+      replace_in_place(scheduler, definition)
+    else
+      schedule(scheduler, definition)
+      kind = before and "rescheduled" or "added"
+    end
+    counts[kind] = counts[kind] + 1
+    call_afterwards(scheduler, definition)
+  end
+  return counts
+end
+
+return scheduler_reload

@@ -1,0 +1,187 @@
+--- What becomes of jobs when another version of their file is loaded.
+local jobs_file = require "saros.jobs_file"
+local saros = require "saros"
+local scheduler_reload = require "saros.scheduler_reload"
+local testing = require "saros.testing"
+
+-- A scheduler that is kept to texts, as a service is to its file. `ran` has the names of the jobs that ran.
+local function new_keeper()
+  local keeper = {scheduler = saros.Scheduler(), ran = {}}
+  local path = os.tmpname()
+
+  -- Loads a text, the body of the file's function; the counts, or nil and what is wrong.
+  function keeper.load(body)
+    local file = assert(io.open(path, "w"))
+    file:write("local ran = NOTES\nlocal function run(info) ran[#ran + 1] = info.name end\n",
+      "return function(scheduler)\n", body, "\nend\n")
+    file:close()
+    _G.NOTES = keeper.ran
+    local plan, problem = jobs_file.load(path, keeper.scheduler)
+    _G.NOTES = nil
+    if not plan then return nil, problem end
+    local former = keeper.plan
+    keeper.plan = plan
+    return scheduler_reload.apply(keeper.scheduler, plan, former)
+  end
+
+  function keeper.job(name) return keeper.scheduler:status()[name] end
+
+  return setmetatable(keeper, {__close = function()
+    os.remove(path)
+    keeper.scheduler:close()
+  end})
+end
+
+local function counts(added, rescheduled, unchanged, cancelled)
+  return {added = added, rescheduled = rescheduled, unchanged = unchanged, cancelled = cancelled}
+end
+
+describe("saros.scheduler_reload", function()
+  it("schedules what is new and cancels what has gone", testing.async(function()
+    local keeper <close> = new_keeper()
+    assert.same(counts(2, 0, 0, 0), keeper.load [[
+      scheduler:schedule_recurring("a", run, 5, 5)
+      scheduler:schedule_recurring("b", run, 5, 5)]])
+    assert.same(counts(1, 0, 1, 1), keeper.load [[
+      scheduler:schedule_recurring("b", run, 5, 5)
+      scheduler:schedule_recurring("c", run, 5, 5)]])
+    assert.is_true(keeper.job("a").cancelled)
+    saros.sleep(6)
+    assert.same({"b", "c"}, keeper.ran)
+    -- What comes back begins anew.
+    assert.same(counts(1, 0, 0, 2), keeper.load [[scheduler:schedule_recurring("a", run, 5, 1)]])
+    saros.sleep(2)
+    assert.same({"b", "c", "a"}, keeper.ran)
+  end))
+
+  it("lets what is unchanged go on: its time, its counts, its pause", testing.async(function()
+    local keeper <close> = new_keeper()
+    local text = [[
+      scheduler:schedule_recurring("a", run, 10, 4)
+      scheduler:schedule_recurring("p", run, 10, 4)
+      scheduler:schedule_once("o", run, 1)
+      scheduler:schedule_cron("c", run, "* * * * *")]]
+    keeper.load(text)
+    saros.sleep(5)
+    keeper.scheduler:pause("p")
+    local before = keeper.scheduler:status()
+    assert.same(counts(0, 0, 4, 0), keeper.load(text))
+    assert.same(before, keeper.scheduler:status())
+    assert.equal(1, keeper.job("a").runs)
+    assert.is_true(keeper.job("p").paused)
+    saros.sleep(10)
+    -- The one that runs once has done so.
+    assert.same({"o", "a", "p", "a"}, keeper.ran)
+  end))
+
+  it("gives a job that has the same times its new function and options, and leaves the rest", testing.async(function()
+    local keeper <close> = new_keeper()
+    keeper.load [[scheduler:schedule_recurring("a", function() error("old") end, 10, 4)]]
+    saros.get_running_loop():set_exception_handler(function() end)
+    saros.sleep(5)
+    local next_run = keeper.job("a").next_run
+    assert.same(counts(0, 0, 1, 0),
+      keeper.load [[scheduler:schedule_recurring("a", function(x) ran[1] = x end, 10, 4, {args = {"new"}})]])
+    assert.equal(next_run, keeper.job("a").next_run)
+    assert.equal(1, keeper.job("a").failures)
+    saros.sleep(10)
+    assert.same({"new"}, keeper.ran)
+    assert.equal(2, keeper.job("a").runs)
+  end))
+
+  it("lets a job with another trigger run by that, counting on, paused or not", testing.async(function()
+    local keeper <close> = new_keeper()
+    keeper.load [[
+      scheduler:schedule_recurring("a", run, 10)
+      scheduler:schedule_recurring("p", run, 10)]]
+    saros.sleep(1)
+    keeper.scheduler:pause("p")
+    assert.same(counts(0, 2, 0, 0), keeper.load [[
+      scheduler:schedule_recurring("a", run, 3, 1)
+      scheduler:schedule_cron("p", run, "@every_second")]])
+    saros.sleep(5.5)
+    assert.equal(3, keeper.job("a").runs) -- the first one, then after 1 and 4 seconds
+    assert.equal(1, keeper.job("p").runs)
+    assert.is_true(keeper.job("p").paused)
+    assert.equal("@every_second", keeper.job("p").expression)
+  end))
+
+  it("leaves alone what somebody has cancelled, until its trigger changes", testing.async(function()
+    local keeper <close> = new_keeper()
+    keeper.load [[scheduler:schedule_recurring("a", run, 10, 1)]]
+    keeper.scheduler:cancel("a")
+    keeper.load [[scheduler:schedule_recurring("a", run, 10, 1)]]
+    assert.is_true(keeper.job("a").cancelled)
+    keeper.load [[scheduler:schedule_recurring("a", run, 10, 2)]]
+    assert.is_false(keeper.job("a").cancelled)
+  end))
+
+  it("changes nothing for a file that fails half-way", testing.async(function()
+    local keeper <close> = new_keeper()
+    keeper.load [[scheduler:schedule_recurring("a", run, 10, 1)]]
+    local before = keeper.scheduler:status()
+    for text, problem in pairs {
+      ["scheduler:schedule_once('b', run, 1) error('boom')"] = ":4: boom$",
+      ["scheduler:schedule_once('a', run, 1) scheduler:schedule_once('a', run, 1)"] = "there is a job 'a' already",
+      ["scheduler:schedule_once('b', run, 1) scheduler:schedule_once('c', run, 1, {often = true})"] =
+        "unknown option 'often'",
+      ["scheduler:on('started', run) scheduler:schedule_cron('b', run, '61 * * * *')"] = "invalid cron expression",
+      ["x = = 1"] = "unexpected symbol",
+    } do
+      local done, message = keeper.load(text)
+      assert.is_nil(done)
+      assert.matches(problem, message)
+      assert.same(before, keeper.scheduler:status())
+    end
+    saros.sleep(2)
+    assert.same({"a"}, keeper.ran)
+  end))
+
+  it("replaces what the file listens to", testing.async(function()
+    local keeper <close> = new_keeper()
+    local text = [[
+      scheduler:schedule_recurring("a", function() end, 10)
+      scheduler:on("finished", function(event) ran[#ran + 1] = %q .. event.name end)
+      scheduler:on("finished", function() ran[#ran + 1] = "never" end)()]]
+    keeper.load(text:format("1"))
+    saros.sleep(1)
+    keeper.load(text:format("2"))
+    saros.sleep(10)
+    assert.same({"1a", "2a"}, keeper.ran)
+  end))
+
+  it("does what else the file asks for: pause, run, take back, move", testing.async(function()
+    local keeper <close> = new_keeper()
+    keeper.load [[
+      for _, name in ipairs {"p", "r", "c", "m"} do scheduler:schedule_once(name, run, 100) end
+      ran[1] = tostring(scheduler:pause("p"))
+      ran[2] = tostring(scheduler:cancel("c"))
+      ran[3] = tostring(scheduler:cancel("c"))
+      scheduler:run_now("r")
+      scheduler:reschedule("m", {delay = 1})
+      scheduler:schedule_once("p", run, 200, {replace = true})
+      scheduler:pause("p")
+      ran[4] = tostring(next(scheduler:status())) .. #scheduler:history("p")]]
+    saros.sleep(2)
+    assert.same({"true", "true", "false", "nil0", "r", "m"}, keeper.ran)
+    assert.is_true(keeper.job("p").paused)
+    assert.is_nil(keeper.job("c"))
+  end))
+
+  it("lets jobs use the scheduler later on, and keeps what they schedule", testing.async(function()
+    local keeper <close> = new_keeper()
+    local text = [[
+      scheduler:schedule_once("a", function()
+        scheduler:schedule_once("later", run, 5)
+        scheduler:on("started", function(event) ran[#ran + 1] = "started " .. event.name end)
+        scheduler:pause("later")
+        scheduler:resume("later")
+        ran[#ran + 1] = tostring(scheduler:cancel("nothing")) .. tostring(scheduler:status().later.paused)
+      end, 1)]]
+    keeper.load(text)
+    saros.sleep(2)
+    assert.same(counts(0, 0, 1, 0), keeper.load(text))
+    saros.sleep(10)
+    assert.same({"falsefalse", "later", "started later"}, keeper.ran)
+  end))
+end)
