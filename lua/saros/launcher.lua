@@ -15,6 +15,8 @@ usage: saros
        saros FILE [ARGS...]
        saros -e CODE [ARGS...]
        saros cron "EXPRESSION" [--timezone TZ] [--count N]
+       saros scheduler FILE [--store URL] [--control PATH] [--node NAME] [--log text|json]
+       saros scheduler status|history|pause|resume|run|cancel [NAME] --control PATH
        saros --version
        saros --help
 
@@ -25,8 +27,9 @@ FILE may be - for standard input. What the script leaves scheduled runs to compl
 Without arguments it reads lines from the terminal, runs each and prints what it gives; awaiting
 works there, and tasks go on meanwhile. If standard input is no terminal, that is the script.
 
-cron prints when a cron expression runs next; `saros cron --help` tells more. A script of that
-name is `saros ./cron`.
+cron prints when a cron expression runs next, scheduler runs the jobs of a file as a service and
+talks to it; `saros cron --help` and `saros scheduler --help` tell more. A script of such a name is
+`saros ./cron`.
 
   SAROS_HISTORY   file with the lines typed before, ~/.saros_history by default; empty for none
   SAROS_READLINE  the library that edits lines, GNU readline by default; empty for none
@@ -125,6 +128,7 @@ local OPTIONS = {
 -- The module of each command; its `main` is given what follows the name, and returns the exit status.
 local COMMANDS = {
   cron = "saros.cron_command",
+  scheduler = "saros.scheduler_command",
 }
 
 local function run_command(arguments)
