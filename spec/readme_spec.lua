@@ -11,17 +11,16 @@ local readme = page.read("README.md")
 
 -- Versions, ports and the like differ from machine to machine.
 local function without_numbers(text)
-  return (text:gsub("%d+", "N"))
+  return (text:gsub("%d+", "N"):gsub("control %S+/", "control FOLDER/"))
 end
 
 local function run_demo(expected)
   local demo <close> = process.start("scripts/run")
-  demo:expect("Ctrl%-C stops%.\n")
+  demo:expect("heartbeat, due at")
   local shown = demo:output():match("^.-\n.-\n")
   assert.equal(without_numbers(expected), without_numbers(shown))
   demo:signal("SIGINT")
   assert.equal("exit 0", demo:wait(LIMIT))
-  assert.equal("", demo:errors())
 end
 
 local function tell_version(expected)

@@ -28,10 +28,13 @@ saros.run(function()
     loop:add_signal_handler(name, function() stop:set() end)
   end
 
-  local server <close> = redis.new(loop):start(host, port)
+  local service = redis.new(loop)
+  local server <close> = service:start(host, port)
   local address = server:sockets()[1]
   print(("listening on %s:%d"):format(address.host, address.port))
   io.stdout:flush()
 
   stop:wait()
+  print(("stopped after %d commands, with %d keys and %d clients"):format(service.served, service:size(),
+    service.clients))
 end)

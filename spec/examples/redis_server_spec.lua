@@ -595,6 +595,7 @@ describe("scripts/examples/redis_server.lua", function()
         end)
       end)
       assert.equal("", server:errors())
+      assert.truthy(server:output():find("\nstopped after 1 commands, with 0 keys and 1 clients\n$"), server:output())
     end)
   end
 
