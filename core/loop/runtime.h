@@ -82,6 +82,8 @@ typedef struct saros_runtime {
   uint64_t next_task_number;
   uint64_t origin;             /* tells this state from all others, see thread/tags.h */
   uint64_t last_code, last_kind; /* numbers that it has given */
+  struct saros_loans *loans;   /* the thread layer's, see thread/loan.c */
+  struct saros_loan *reading;  /* whose bytes are being copied, see thread/loan.h */
   lua_Integer next_generator_number;
   uint32_t loaded;             /* how many functions SAROS_SLOT_LOADED has */
   lua_Hook saved_hook;         /* of the coroutine whose bare yield is about to raise */

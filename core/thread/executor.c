@@ -6,6 +6,7 @@
 
 #include "loop/errors.h"
 #include "task/task.h"
+#include "thread/loan.h"
 #include "thread/slots.h"
 #include "thread/transfer.h"
 
@@ -29,7 +30,7 @@ static saros_executor_t *check_executor(lua_State *L, int index) {
 }
 
 static int call_mode(const saros_executor_t *executor) {
-  return SAROS_PACK_CALL | (executor->has_processes ? SAROS_PACK_FOR_PROCESS : 0);
+  return SAROS_PACK_CALL | (executor->has_processes ? SAROS_PACK_FOR_PROCESS : SAROS_PACK_LEND);
 }
 
 static int refuse(lua_State *L, saros_runtime_t *rt, const saros_executor_t *executor,
@@ -103,8 +104,12 @@ static int settle(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
 }
 
 static void job_returned(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
-  if (!loop && job_of(pending)->executor->has_processes) abandoned(pending);
-  let_go(L, loop, job_of(pending)->executor);
+  saros_job_t *job = job_of(pending);
+  if (!loop && job->executor->has_processes) abandoned(pending);
+  let_go(L, loop, job->executor);
+  if (!loop) return;
+  saros__message_clear(&job->message);
+  saros__loans_review(L, loop->rt);
 }
 
 static void free_job(saros_pending_t *pending) {
@@ -216,8 +221,9 @@ static int await_end(lua_State *L, saros_runtime_t *rt, saros_executor_t *execut
 }
 
 /* A hook that was set meanwhile is an interrupt, which its next instruction raises. */
-static void block_until_end(lua_State *L, saros_workers_t *workers) {
+static void block_until_end(lua_State *L, saros_runtime_t *rt, saros_workers_t *workers) {
   lua_Hook hook = lua_gethook(L);
+  saros__loan_was_read(rt);
   while (!saros__workers_wait(workers, WAIT_SLICE)) {
     if (lua_gethook(L) != hook) return;
   }
@@ -251,7 +257,7 @@ int saros__executor_shutdown(lua_State *L, saros_runtime_t *rt, int index, bool 
   if (cancel) cancel_jobs(L, saros__workers_take_all(executor->workers));
   if (!wait) return 0;
   if (can_suspend(L, rt)) return await_end(L, rt, executor, index);
-  block_until_end(L, executor->workers);
+  block_until_end(L, rt, executor->workers);
   return 0;
 }
 
@@ -359,6 +365,7 @@ static int executor_close(lua_State *L) {
 static int executor_gc(lua_State *L) {
   saros_executor_t *executor = saros__executor_test(L, 1);
   if (!executor || !executor->workers) return 0;
+  saros__loan_was_read(saros__runtime(L));
   saros_workers_t *workers = executor->workers;
   executor->workers = NULL;
   saros__workers_shut(workers);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loop/errors.h"
+#include "thread/loan.h"
 #include "thread/transfer.h"
 
 /* ---- in the worker ---- */
@@ -106,7 +107,8 @@ enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_messa
 }
 
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {
-  job->outcome = saros__perform(L, rt, &job->message, 0);
+  saros__loans_review(L, rt);
+  job->outcome = saros__perform(L, rt, &job->message, SAROS_PACK_LEND);
   job->lost = job->outcome == SAROS_JOB_NONE;
   if (job->lost) job->outcome = SAROS_JOB_FAILED;
   if (job->outcome == SAROS_JOB_RESULTS) job->pending.is_plain = saros__message_is_plain(&job->message);

@@ -39,7 +39,7 @@ typedef struct saros_job {
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt);
 
 /* The same for a message alone, which is replaced by what comes back; SAROS_JOB_NONE when memory runs out for that.
- * `mode` is 0 or SAROS_PACK_FOR_PROCESS. All of the stack of L is the call's. */
+ * `mode` is SAROS_PACK_LEND or SAROS_PACK_FOR_PROCESS. All of the stack of L is the call's. */
 enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_message_t *message, int mode);
 
 /* Calls an initializer, and clears the stack of L. False if it failed, with the reason as text, the caller's to free;
@@ -49,8 +49,8 @@ bool saros__run_initializer(lua_State *L, saros_runtime_t *rt, const saros_messa
 /* Makes the call of a message in L, in protected mode; what it raises is on top then. */
 int saros__run_message(lua_State *L, saros_runtime_t *rt, const saros_message_t *message);
 
-/* Packs the error on top of L, with its traceback; false when memory runs out. Leaves things on the stack. `mode` is 0
- * or SAROS_PACK_FOR_PROCESS. */
+/* Packs the error on top of L, with its traceback; false when memory runs out. Leaves things on the stack. `mode` is 0,
+ * SAROS_PACK_LEND or SAROS_PACK_FOR_PROCESS. */
 bool saros__pack_failure(lua_State *L, saros_runtime_t *rt, int mode, saros_message_t *message);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "loop/errors.h"
+#include "thread/loan.h"
 #include "thread/slots.h"
 #include "thread/spin.h"
 
@@ -99,6 +100,7 @@ static void look(saros_mailbox_t *mailbox, uint64_t deadline) {
 /* The loop has nothing to do: true if something has come, else it may sleep now. */
 static bool linger(saros_loop_t *loop, uint64_t deadline) {
   saros_mailbox_t *mailbox = loop->mailbox;
+  saros__loan_was_read(loop->rt);
   if (mailbox->expected > 0 && is_empty(mailbox) && saros__spin_is_worth_it(&mailbox->spinner, &mailbox->sender)) {
     look(mailbox, deadline);
   }

@@ -2,6 +2,7 @@
 
 #include "loop/errors.h"
 #include "thread/code.h"
+#include "thread/loan.h"
 #include "thread/pack_plain.h"
 #include "thread/tags.h"
 #include "thread/transfer.h"
@@ -227,13 +228,19 @@ static void put_userdata(lua_State *L, saros_packer_t *p, int index, int label) 
   put(L, saros__message_put_byte(p->message, SAROS_TAG_SHARED) && put_shared(p->message, shared));
 }
 
+static void put_string_value(lua_State *L, saros_packer_t *p, int index) {
+  saros_shared_t *loan = saros__is_to_be_lent(L, index, p->mode) ? saros__loan_new(L, p->rt, index) : NULL;
+  put(L, loan ? saros__message_put_byte(p->message, SAROS_TAG_LOAN) && put_shared(p->message, loan)
+              : saros__put_plain(L, p->message, index));
+}
+
 /* Writes the value at `index`, which the owner refers to as the label at `label`. */
 static void put_value(lua_State *L, saros_packer_t *p, int index, int label) {
   switch (lua_type(L, index)) {
     case LUA_TNIL:
     case LUA_TBOOLEAN:
-    case LUA_TNUMBER:
-    case LUA_TSTRING: put(L, saros__put_plain(L, p->message, index)); break;
+    case LUA_TNUMBER: put(L, saros__put_plain(L, p->message, index)); break;
+    case LUA_TSTRING: put_string_value(L, p, index); break;
     case LUA_TTABLE:
     case LUA_TFUNCTION: put_object(L, p, index, label); break;
     case LUA_TUSERDATA: put_userdata(L, p, index, label); break;
@@ -359,7 +366,7 @@ static void put_bodies(lua_State *L, saros_packer_t *p) {
 /* ---- the whole ---- */
 
 static void push_root_label(lua_State *L, saros_packer_t *p, int i) {
-  int mode = p->mode & ~SAROS_PACK_FOR_PROCESS;
+  int mode = p->mode & SAROS_PACK_WHAT;
   if (!p->tracing) {
     lua_pushnil(L);
   } else if (mode == SAROS_PACK_RESULTS) {

@@ -1,5 +1,6 @@
 #include "thread/pack_plain.h"
 
+#include "thread/loan.h"
 #include "thread/transfer.h"
 
 /* ---- functions ---- */
@@ -67,6 +68,10 @@ bool saros__put_plain(lua_State *L, saros_message_t *message, int index) {
   }
 }
 
+bool saros__is_to_be_lent(lua_State *L, int index, int mode) {
+  return mode & SAROS_PACK_LEND && lua_type(L, index) == LUA_TSTRING && lua_rawlen(L, index) >= SAROS_LEAST_LOAN;
+}
+
 /* ---- short cuts: plain values, and a function that has travelled before ---- */
 
 /* The code of the Lua function at `index`, if it has travelled, and has no upvalue but perhaps the globals; or NULL. */
@@ -104,7 +109,7 @@ static bool put_all_plain(lua_State *L, saros_message_t *message, int first, int
 bool saros__pack_quickly(lua_State *L, saros_runtime_t *rt, int first, int n, int mode, saros_message_t *message) {
   bool has_function = n > 0 && lua_type(L, first) == LUA_TFUNCTION;
   for (int i = has_function; i < n; i++) {
-    if (!saros__is_plain(L, first + i)) return false;
+    if (!saros__is_plain(L, first + i) || saros__is_to_be_lent(L, first + i, mode)) return false;
   }
   int upvalues = 0;
   saros_code_t *code = has_function ? known_code(L, rt, first, &upvalues) : NULL;

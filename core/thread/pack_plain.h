@@ -21,6 +21,9 @@ bool saros__is_plain(lua_State *L, int index);
 bool saros__put_plain(lua_State *L, saros_message_t *message, int index);
 bool saros__add_string(lua_State *L, saros_message_t *message, int index);
 
+/* True for a long string, which does not go into a message of this mode. */
+bool saros__is_to_be_lent(lua_State *L, int index, int mode);
+
 /* True if the value at `index` is the table of globals. */
 bool saros__is_globals(lua_State *L, int index);
 /* How many upvalues the function at `index` has. */

@@ -4,6 +4,7 @@
 
 #include "loop/errors.h"
 #include "thread/blocking.h"
+#include "thread/loan.h"
 #include "thread/slots.h"
 
 typedef struct saros_ticket {
@@ -143,6 +144,7 @@ saros_sleeper_t *saros__sleeper_resumed(lua_State *L, saros_runtime_t *rt, int t
 enum saros_blocked saros__sleeper_block(lua_State *L, saros_runtime_t *rt, saros_sleeper_t *sleeper, uv_mutex_t *lock,
                                         uv_cond_t *changed, uint64_t deadline, lua_Hook before) {
   enum saros_blocked result = SAROS_BLOCKED_NOTIFIED;
+  saros__loan_was_read(rt);
   uv_mutex_lock(lock);
   while (!sleeper->notified && result == SAROS_BLOCKED_NOTIFIED) {
     uint64_t now = saros__now_ns(), left = deadline > now ? deadline - now : 0;

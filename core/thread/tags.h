@@ -17,6 +17,7 @@ enum saros_tag {
   SAROS_TAG_OBJECT,  /* number */
   SAROS_TAG_SHARED,  /* number */
   SAROS_TAG_GLOBALS,
+  SAROS_TAG_LOAN, /* number: a long string, see loan.h */
 };
 
 /* The head of an object begins with one of these. */

@@ -1,6 +1,7 @@
 #include "thread/transfer.h"
 
 #include "thread/code.h"
+#include "thread/loan.h"
 #include "thread/mailbox.h"
 
 saros_shared_t *saros__shared_of(lua_State *L, saros_runtime_t *rt, int index) {
@@ -27,6 +28,7 @@ void saros__transfer_open(lua_State *L, saros_runtime_t *rt) {
   saros__store_slot(L, rt, SAROS_SLOT_LOADED);
   saros__shared_open(L, rt);
   saros__code_open(L, rt);
+  saros__loan_open(L, rt);
   saros__names_open(L, rt);
   saros__kinds_open(L, rt);
 }

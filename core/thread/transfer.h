@@ -32,7 +32,9 @@ enum saros_pack_mode {
   SAROS_PACK_VALUES,  /* arguments alone */
   SAROS_PACK_RESULTS, /* results */
   SAROS_PACK_ERROR,   /* what was raised */
+  SAROS_PACK_WHAT = 7,        /* one of those, */
   SAROS_PACK_FOR_PROCESS = 8, /* or this: nothing travels by reference */
+  SAROS_PACK_LEND = 16,       /* or this: long strings are lent, to one reader (loan.h) */
 };
 
 /* Packs the `n` values from index `first` on, which stay there. Raises a TransferError that names the path to what

@@ -2,6 +2,7 @@
 
 #include "loop/errors.h"
 #include "thread/code.h"
+#include "thread/loan.h"
 #include "thread/tags.h"
 #include "thread/transfer.h"
 
@@ -193,6 +194,9 @@ static bool push_value(lua_State *L, saros_unpacker_t *u) {
       break;
     case SAROS_TAG_SHARED:
       saros__shared_push(L, u->rt, u->message->shared[saros__message_get_size(&u->body)]);
+      break;
+    case SAROS_TAG_LOAN:
+      saros__loan_push(L, u->rt, u->message->shared[saros__message_get_size(&u->body)]);
       break;
     default: lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
   }
