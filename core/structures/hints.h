@@ -7,6 +7,9 @@
  *
  * SAROS_PREFETCH: thousands of tasks or timers do not fit the cache; what comes
  * next is fetched while something else runs. Any address is allowed.
+ *
+ * SAROS_CACHE_LINE: what one thread writes all the time is kept this far from what
+ * another one does, or they would wait for each other.
  */
 #ifndef SAROS_STRUCTURES_HINTS_H
 #define SAROS_STRUCTURES_HINTS_H
@@ -18,5 +21,7 @@
 #define SAROS_ALWAYS_INLINE inline
 #define SAROS_PREFETCH(address) ((void)(address))
 #endif
+
+enum { SAROS_CACHE_LINE = 64 };
 
 #endif

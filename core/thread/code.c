@@ -12,13 +12,13 @@ static void destroy(saros_shared_t *shared) {
 
 static const saros_shared_class_t class = {"Code", SAROS_SLOT_CODE_CLASS, destroy, NULL};
 
-saros_code_t *saros__code_known(lua_State *L, saros_runtime_t *rt, int index) {
+saros_shared_object_t *saros__code_known(lua_State *L, saros_runtime_t *rt, int index) {
   saros__push_slot(L, rt, SAROS_SLOT_CODE);
   lua_pushvalue(L, index);
   lua_rawget(L, -2);
-  saros_code_t *code = (saros_code_t *)saros__shared_test(L, -1);
+  saros_shared_object_t *object = lua_touserdata(L, -1);
   lua_pop(L, 2);
-  return code;
+  return object && object->shared ? object : NULL; /* finalizers may see one whose own has run */
 }
 
 static int append(lua_State *L, const void *bytes, size_t size, void *message) {
@@ -48,11 +48,11 @@ static saros_code_t *dump(lua_State *L, saros_runtime_t *rt, int index) {
   return code;
 }
 
-saros_code_t *saros__code_of(lua_State *L, saros_runtime_t *rt, int index) {
+saros_shared_object_t *saros__code_of(lua_State *L, saros_runtime_t *rt, int index) {
   luaL_checkstack(L, 8, NULL);
-  saros_code_t *code = saros__code_known(L, rt, index);
-  if (code) return code;
-  code = dump(L, rt, index);
+  saros_shared_object_t *known = saros__code_known(L, rt, index);
+  if (known) return known;
+  saros_code_t *code = dump(L, rt, index);
   if (!code) {
     luaL_error(L, "not enough memory");
     return NULL;
@@ -62,8 +62,9 @@ saros_code_t *saros__code_of(lua_State *L, saros_runtime_t *rt, int index) {
   lua_pushvalue(L, index);
   lua_pushvalue(L, -3);
   lua_rawset(L, -3);
+  saros_shared_object_t *object = lua_touserdata(L, -2);
   lua_pop(L, 2);
-  return code;
+  return object;
 }
 
 void saros__code_open(lua_State *L, saros_runtime_t *rt) {

@@ -19,12 +19,12 @@ typedef struct saros_code {
   char bytes[];
 } saros_code_t;
 
-/* The code of the Lua function at `index`, if it has travelled before; else NULL. Needs room for two values, and does
- * not raise. */
-saros_code_t *saros__code_known(lua_State *L, saros_runtime_t *rt, int index);
+/* What stands here for the code of the Lua function at `index`, if it has travelled before; else NULL. Needs room for two
+ * values, and does not raise. */
+saros_shared_object_t *saros__code_known(lua_State *L, saros_runtime_t *rt, int index);
 
 /* The same, made now if need be. It lives as long as the function. May raise. */
-saros_code_t *saros__code_of(lua_State *L, saros_runtime_t *rt, int index);
+saros_shared_object_t *saros__code_of(lua_State *L, saros_runtime_t *rt, int index);
 
 void saros__code_open(lua_State *L, saros_runtime_t *rt);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "loop/errors.h"
+#include "structures/hints.h"
 #include "thread/loan.h"
 #include "thread/slots.h"
 #include "thread/spin.h"
@@ -12,10 +13,15 @@ struct saros_mailbox {
   uv_mutex_t lock;
   saros_loop_t *loop; /* NULL once it is closed */
   const saros_runtime_t *rt; /* only compared */
+  char apart[SAROS_CACHE_LINE];
+  /* Written by senders; while the loop is busy, by nobody else. */
   _Atomic(saros_parcel_t *) arrived; /* the newest one first */
   atomic_bool asleep; /* the loop waits in the system, or is about to */
   saros_cpu_t sender; /* where the last parcel came from */
+  char apart_again[SAROS_CACHE_LINE];
+  /* The loop's own. */
   int expected;
+  uint32_t stock; /* references for what goes out */
   saros_spinner_t spinner;
   saros_guest_t *guests;
 };
@@ -131,7 +137,7 @@ static void close_mailbox(saros_loop_t *loop) {
   mailbox->loop = NULL;
   uv_mutex_unlock(&mailbox->lock);
   hand_out(NULL, take_all(mailbox, closed_mark(mailbox)));
-  saros__shared_unref(&mailbox->shared);
+  saros__shared_unref_many(&mailbox->shared, 1 + mailbox->stock);
 }
 
 saros_mailbox_t *saros__mailbox(lua_State *L, saros_loop_t *loop) {
@@ -158,6 +164,10 @@ saros_mailbox_t *saros__mailbox_of(lua_State *L, int index) {
   if (shared && shared->class == &saros__proxy_class) return (saros_mailbox_t *)shared;
   if (!saros__test_marker(L, index, SAROS_MARKER_LOOP)) luaL_typeerror(L, index, "EventLoop");
   return saros__mailbox(L, saros__check_open_loop(L, index));
+}
+
+void saros__mailbox_ref(saros_mailbox_t *mailbox) {
+  saros__shared_take(&mailbox->shared, &mailbox->stock);
 }
 
 void saros__mailbox_expect(saros_mailbox_t *mailbox, int more) {

@@ -49,6 +49,9 @@ int saros__mailbox_post(saros_mailbox_t *mailbox, saros_post_fn run, void *conte
  * with it. */
 void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel);
 
+/* Gives a reference to what goes out of the loop. */
+void saros__mailbox_ref(saros_mailbox_t *mailbox);
+
 /* The loop expects one more parcel, or one less: what keeps run() going, and makes it worth looking twice. */
 void saros__mailbox_expect(saros_mailbox_t *mailbox, int more);
 

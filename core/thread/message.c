@@ -72,20 +72,36 @@ bool saros__message_put_size(saros_message_t *message, uint64_t number) {
   return saros__message_put(message, bytes, size);
 }
 
-bool saros__message_add_shared(saros_message_t *message, saros_shared_t *shared, uint32_t *number) {
-  if (message->shared_count == message->shared_capacity) {
-    uint32_t capacity = message->shared_capacity * 4;
-    bool is_inside = message->shared == message->shared_inside;
-    saros_shared_t **grown = realloc(is_inside ? NULL : message->shared, capacity * sizeof *grown);
-    if (!grown) return false;
-    if (is_inside) memcpy(grown, message->shared_inside, sizeof message->shared_inside);
-    message->shared = grown;
-    message->shared_capacity = capacity;
+/* Makes room for one more object. */
+static bool grow_shared(saros_message_t *message) {
+  uint32_t capacity = message->shared_capacity * 4;
+  bool is_inside = message->shared == message->shared_inside;
+  saros_shared_t **grown = realloc(is_inside ? NULL : message->shared, capacity * sizeof *grown);
+  if (!grown) return false;
+  if (is_inside) memcpy(grown, message->shared_inside, sizeof message->shared_inside);
+  message->shared = grown;
+  message->shared_capacity = capacity;
+  return true;
+}
+
+static bool add_shared(saros_message_t *message, saros_shared_t *shared, uint32_t *stock, uint32_t *number) {
+  if (message->shared_count == message->shared_capacity && !grow_shared(message)) return false;
+  if (stock) {
+    saros__shared_take(shared, stock);
+  } else {
+    saros__shared_ref(shared);
   }
-  saros__shared_ref(shared);
   *number = message->shared_count++;
   message->shared[*number] = shared;
   return true;
+}
+
+bool saros__message_add_shared(saros_message_t *message, saros_shared_t *shared, uint32_t *number) {
+  return add_shared(message, shared, NULL, number);
+}
+
+bool saros__message_add_from(saros_message_t *message, saros_shared_object_t *object, uint32_t *number) {
+  return add_shared(message, object->shared, &object->stock, number);
 }
 
 /* ---- reading ---- */

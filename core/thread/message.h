@@ -40,8 +40,9 @@ void saros__message_free(saros_message_t *message);
 bool saros__message_put(saros_message_t *message, const void *bytes, size_t size);
 bool saros__message_put_byte(saros_message_t *message, uint8_t byte);
 bool saros__message_put_size(saros_message_t *message, uint64_t number); /* small ones are short */
-/* Carries an object, of which it takes a reference of its own, under a number. */
+/* Carries an object, of which it takes a reference of its own, under a number. The second one takes it of a stock. */
 bool saros__message_add_shared(saros_message_t *message, saros_shared_t *shared, uint32_t *number);
+bool saros__message_add_from(saros_message_t *message, saros_shared_object_t *object, uint32_t *number);
 
 typedef struct saros_message_reader {
   const saros_message_t *message;

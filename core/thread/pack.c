@@ -177,7 +177,7 @@ static bool is_kept(lua_State *L, int index, int upvalues) {
 static void head_of_function(lua_State *L, saros_packer_t *p, int index) {
   int upvalues = saros__count_upvalues(L, index);
   bool kept = is_kept(L, index, upvalues);
-  saros_code_t *code = saros__code_of(L, p->rt, index);
+  saros_shared_object_t *code = saros__code_of(L, p->rt, index);
   begin_head(L, p, saros__head_of_code(p->mode));
   put(L, saros__put_function(&p->heads, p->message, code, kept, p->mode));
 }

@@ -25,15 +25,16 @@ enum saros_head saros__head_of_code(int mode) {
   return mode & SAROS_PACK_FOR_PROCESS ? SAROS_HEAD_FUNCTION : SAROS_HEAD_CODE;
 }
 
-bool saros__put_function(saros_message_t *heads, saros_message_t *message, saros_code_t *code, bool is_kept,
-                         int mode) {
+bool saros__put_function(saros_message_t *heads, saros_message_t *message, saros_shared_object_t *object,
+                         bool is_kept, int mode) {
   bool ok = saros__message_put_byte(heads, is_kept);
   if (saros__head_of_code(mode) == SAROS_HEAD_FUNCTION) {
+    const saros_code_t *code = (saros_code_t *)object->shared;
     return ok && saros__message_put(heads, &code->id, sizeof code->id) &&
            saros__message_put_size(heads, code->size) && saros__message_put(heads, code->bytes, code->size);
   }
   uint32_t number;
-  return ok && saros__message_add_shared(message, &code->shared, &number) && saros__message_put_size(heads, number);
+  return ok && saros__message_add_from(message, object, &number) && saros__message_put_size(heads, number);
 }
 
 /* ---- plain values ---- */
@@ -75,9 +76,9 @@ bool saros__is_to_be_lent(lua_State *L, int index, int mode) {
 /* ---- short cuts: plain values, and a function that has travelled before ---- */
 
 /* The code of the Lua function at `index`, if it has travelled, and has no upvalue but perhaps the globals; or NULL. */
-static saros_code_t *known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
+static saros_shared_object_t *known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
   if (lua_iscfunction(L, index)) return NULL;
-  saros_code_t *code = saros__code_known(L, rt, index);
+  saros_shared_object_t *code = saros__code_known(L, rt, index);
   *upvalues = code ? saros__count_upvalues(L, index) : 0;
   if (*upvalues == 0) return code;
   lua_getupvalue(L, index, 1);
@@ -87,7 +88,7 @@ static saros_code_t *known_code(lua_State *L, saros_runtime_t *rt, int index, in
 }
 
 /* The function is the one object there is. */
-static bool put_known(lua_State *L, saros_message_t *message, saros_code_t *code, int first, int n, int upvalues,
+static bool put_known(lua_State *L, saros_message_t *message, saros_shared_object_t *code, int first, int n, int upvalues,
                       int mode) {
   bool ok = saros__message_put_byte(message, SAROS_TAG_OBJECT) && saros__message_put_size(message, 1);
   for (int i = 1; i < n && ok; i++) ok = saros__put_plain(L, message, first + i);
@@ -112,7 +113,7 @@ bool saros__pack_quickly(lua_State *L, saros_runtime_t *rt, int first, int n, in
     if (!saros__is_plain(L, first + i) || saros__is_to_be_lent(L, first + i, mode)) return false;
   }
   int upvalues = 0;
-  saros_code_t *code = has_function ? known_code(L, rt, first, &upvalues) : NULL;
+  saros_shared_object_t *code = has_function ? known_code(L, rt, first, &upvalues) : NULL;
   if (has_function && !code) return false;
   bool ok = saros__message_put_size(message, (uint64_t)n) &&
             (code ? put_known(L, message, code, first, n, upvalues, mode)

@@ -32,8 +32,8 @@ int saros__count_upvalues(lua_State *L, int index);
 /* The first byte of a function's head, and what follows it, into `heads`; false when out of memory. The message
  * carries the code, unless it goes to another process. */
 enum saros_head saros__head_of_code(int mode);
-bool saros__put_function(saros_message_t *heads, saros_message_t *message, saros_code_t *code, bool is_kept,
-                         int mode);
+bool saros__put_function(saros_message_t *heads, saros_message_t *message, saros_shared_object_t *object,
+                         bool is_kept, int mode);
 
 /* Packs the `n` values from `first` on, if they are of that sort; else false. The message is empty when memory runs
  * out. Raises nothing. */

@@ -157,7 +157,7 @@ void saros__pending_begin(lua_State *L, saros_loop_t *loop, saros_pending_t *pen
   pending->slot = slot;
   pending->is_plain = false;
   pending->home = loop->mailbox;
-  saros__shared_ref(saros__mailbox_shared(pending->home));
+  saros__mailbox_ref(pending->home);
   saros__mailbox_enter(pending->home, &pending->guest);
   saros__mailbox_expect(pending->home, 1);
   saros__loop_ref(loop);

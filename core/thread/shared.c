@@ -2,12 +2,26 @@
 
 #include "thread/transfer.h"
 
+enum { STOCK = 64 };
+
 void saros__shared_ref(saros_shared_t *shared) {
   atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
 }
 
+void saros__shared_unref_many(saros_shared_t *shared, uint32_t count) {
+  if (atomic_fetch_sub_explicit(&shared->refs, count, memory_order_acq_rel) == count) shared->class->destroy(shared);
+}
+
 void saros__shared_unref(saros_shared_t *shared) {
-  if (atomic_fetch_sub_explicit(&shared->refs, 1, memory_order_acq_rel) == 1) shared->class->destroy(shared);
+  saros__shared_unref_many(shared, 1);
+}
+
+void saros__shared_take(saros_shared_t *shared, uint32_t *stock) {
+  if (*stock == 0) {
+    *stock = STOCK;
+    atomic_fetch_add_explicit(&shared->refs, STOCK, memory_order_relaxed);
+  }
+  --*stock;
 }
 
 void saros__shared_push(lua_State *L, saros_runtime_t *rt, saros_shared_t *shared) {
@@ -23,7 +37,7 @@ void saros__shared_push(lua_State *L, saros_runtime_t *rt, saros_shared_t *share
   }
   lua_pop(L, 1);
   saros_shared_object_t *object = lua_newuserdatauv(L, sizeof *object, 0);
-  *object = (saros_shared_object_t){SAROS_MARKER_SHARED, NULL};
+  *object = (saros_shared_object_t){.marker = SAROS_MARKER_SHARED};
   saros__push_slot(L, rt, shared->class->slot);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
@@ -63,7 +77,7 @@ static int shared_gc(lua_State *L) {
   if (!object || !object->shared) return 0;
   saros_shared_t *shared = object->shared;
   object->shared = NULL;
-  saros__shared_unref(shared);
+  saros__shared_unref_many(shared, 1 + object->stock);
   return 0;
 }
 

@@ -35,6 +35,7 @@ struct saros_shared {
 typedef struct saros_shared_object {
   saros_marker_t marker;
   saros_shared_t *shared; /* NULL before it is complete, and after its finalizer */
+  uint32_t stock; /* references that it has beside its own: see saros__shared_take */
 } saros_shared_object_t;
 
 /* A new object has one reference, its maker's. */
@@ -45,6 +46,11 @@ static inline void saros__shared_init(saros_shared_t *shared, const saros_shared
 
 void saros__shared_ref(saros_shared_t *shared);
 void saros__shared_unref(saros_shared_t *shared);
+void saros__shared_unref_many(saros_shared_t *shared, uint32_t count);
+
+/* Gives one reference of a stock of its thread's, which is filled when it is empty. What many messages carry is counted
+ * in another thread by each of them: that many threads write to one place costs more than all else about it. */
+void saros__shared_take(saros_shared_t *shared, uint32_t *stock);
 
 /* Pushes what stands for the object in this state, which takes a reference of its own. May raise. */
 void saros__shared_push(lua_State *L, saros_runtime_t *rt, saros_shared_t *shared);
