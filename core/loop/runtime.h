@@ -82,6 +82,9 @@ typedef struct saros_runtime {
   uint64_t next_task_number;
   uint64_t origin;             /* tells this state from all others, see thread/tags.h */
   uint64_t last_code, last_kind; /* numbers that it has given */
+  const void *packed;          /* the function in SAROS_SLOT_PACKED, what stands for its code, */
+  struct saros_shared_object *packed_code;
+  int packed_upvalues;         /* how many it has */
   struct saros_loans *loans;   /* the thread layer's, see thread/loan.c */
   struct saros_loan *reading;  /* whose bytes are being copied, see thread/loan.h */
   lua_Integer next_generator_number;

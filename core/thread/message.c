@@ -1,7 +1,6 @@
 #include "thread/message.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { LARGE = 4096 };
 
@@ -35,7 +34,7 @@ void saros__message_free(saros_message_t *message) {
 
 /* ---- writing ---- */
 
-static bool grow(saros_message_t *message, size_t more) {
+bool saros__message_grow(saros_message_t *message, size_t more) {
   size_t capacity = message->capacity;
   while (capacity - message->size < more) {
     if (capacity > SIZE_MAX / 2) return false;
@@ -52,19 +51,9 @@ static bool grow(saros_message_t *message, size_t more) {
   return true;
 }
 
-bool saros__message_put(saros_message_t *message, const void *bytes, size_t size) {
-  if (message->capacity - message->size < size && !grow(message, size)) return false;
-  if (size > 0) memcpy(message->bytes + message->size, bytes, size);
-  message->size += size;
-  return true;
-}
-
-bool saros__message_put_byte(saros_message_t *message, uint8_t byte) {
-  return saros__message_put(message, &byte, 1);
-}
-
 /* Seven bits a byte, the lowest first; the highest bit says that more follow. */
 bool saros__message_put_size(saros_message_t *message, uint64_t number) {
+  if (number < 0x80) return saros__message_put_byte(message, (uint8_t)number);
   uint8_t bytes[10];
   size_t size = 0;
   for (; number >= 0x80; number >>= 7) bytes[size++] = (uint8_t)(number | 0x80);
@@ -105,16 +94,6 @@ bool saros__message_add_from(saros_message_t *message, saros_shared_object_t *ob
 }
 
 /* ---- reading ---- */
-
-const char *saros__message_get(saros_message_reader_t *reader, size_t size) {
-  const char *bytes = reader->message->bytes + reader->position;
-  reader->position += size;
-  return bytes;
-}
-
-uint8_t saros__message_get_byte(saros_message_reader_t *reader) {
-  return (uint8_t)reader->message->bytes[reader->position++];
-}
 
 uint64_t saros__message_get_size(saros_message_reader_t *reader) {
   uint64_t number = 0;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "thread/shared.h"
 
@@ -36,9 +37,21 @@ void saros__message_clear(saros_message_t *message);
 saros_message_t *saros__message_new(void);
 void saros__message_free(saros_message_t *message);
 
+/* Makes room for so many bytes more; false when out of memory. */
+bool saros__message_grow(saros_message_t *message, size_t more);
+
 /* Appending; false when out of memory, and then the message is of no use any more. */
-bool saros__message_put(saros_message_t *message, const void *bytes, size_t size);
-bool saros__message_put_byte(saros_message_t *message, uint8_t byte);
+static inline bool saros__message_put(saros_message_t *message, const void *bytes, size_t size) {
+  if (message->capacity - message->size < size && !saros__message_grow(message, size)) return false;
+  if (size > 0) memcpy(message->bytes + message->size, bytes, size);
+  message->size += size;
+  return true;
+}
+static inline bool saros__message_put_byte(saros_message_t *message, uint8_t byte) {
+  if (message->capacity == message->size && !saros__message_grow(message, 1)) return false;
+  message->bytes[message->size++] = (char)byte;
+  return true;
+}
 bool saros__message_put_size(saros_message_t *message, uint64_t number); /* small ones are short */
 /* Carries an object, of which it takes a reference of its own, under a number. The second one takes it of a stock. */
 bool saros__message_add_shared(saros_message_t *message, saros_shared_t *shared, uint32_t *number);
@@ -53,8 +66,14 @@ typedef struct saros_message_reader {
 static inline const char *saros__message_peek(const saros_message_reader_t *reader) {
   return reader->message->bytes + reader->position;
 }
-const char *saros__message_get(saros_message_reader_t *reader, size_t size);
-uint8_t saros__message_get_byte(saros_message_reader_t *reader);
+static inline const char *saros__message_get(saros_message_reader_t *reader, size_t size) {
+  const char *bytes = saros__message_peek(reader);
+  reader->position += size;
+  return bytes;
+}
+static inline uint8_t saros__message_get_byte(saros_message_reader_t *reader) {
+  return (uint8_t)reader->message->bytes[reader->position++];
+}
 uint64_t saros__message_get_size(saros_message_reader_t *reader);
 
 #endif

@@ -1,6 +1,7 @@
 #include "thread/pack_plain.h"
 
 #include "thread/loan.h"
+#include "thread/slots.h"
 #include "thread/transfer.h"
 
 /* ---- functions ---- */
@@ -75,22 +76,44 @@ bool saros__is_to_be_lent(lua_State *L, int index, int mode) {
 
 /* ---- short cuts: plain values, and a function that has travelled before ---- */
 
-/* The code of the Lua function at `index`, if it has travelled, and has no upvalue but perhaps the globals; or NULL. */
-static saros_shared_object_t *known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
-  if (lua_iscfunction(L, index)) return NULL;
-  saros_shared_object_t *code = saros__code_known(L, rt, index);
-  *upvalues = code ? saros__count_upvalues(L, index) : 0;
-  if (*upvalues == 0) return code;
+/* True if the function at `index` has so many upvalues that are the globals, and no other. */
+static bool sees_globals_alone(lua_State *L, int index, int upvalues) {
+  if (upvalues == 0) return true;
+  if (upvalues > 1) return false;
   lua_getupvalue(L, index, 1);
-  bool fits = *upvalues == 1 && saros__is_globals(L, -1);
+  bool is = saros__is_globals(L, -1);
   lua_pop(L, 1);
-  return fits ? code : NULL;
+  return is;
+}
+
+/* Has the anchor keep the function at `index`, so that it is known by its address. */
+static void remember(lua_State *L, saros_runtime_t *rt, int index, saros_shared_object_t *code, int upvalues) {
+  lua_pushvalue(L, index);
+  saros__store_slot(L, rt, SAROS_SLOT_PACKED);
+  rt->packed = lua_topointer(L, index);
+  rt->packed_code = code;
+  rt->packed_upvalues = upvalues;
+}
+
+/* What stands for the code of the Lua function at `index`, if it has travelled, and has no upvalue but perhaps the
+ * globals; or NULL. What was packed last is, as a rule, what is packed next. */
+static saros_shared_object_t *known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
+  if (rt->packed && lua_topointer(L, index) == rt->packed && rt->packed_code->shared) {
+    *upvalues = rt->packed_upvalues;
+    return sees_globals_alone(L, index, *upvalues) ? rt->packed_code : NULL;
+  }
+  saros_shared_object_t *code = lua_iscfunction(L, index) ? NULL : saros__code_known(L, rt, index);
+  if (!code) return NULL;
+  *upvalues = saros__count_upvalues(L, index);
+  if (!sees_globals_alone(L, index, *upvalues)) return NULL;
+  remember(L, rt, index, code, *upvalues);
+  return code;
 }
 
 /* The function is the one object there is. */
-static bool put_known(lua_State *L, saros_message_t *message, saros_shared_object_t *code, int first, int n, int upvalues,
-                      int mode) {
-  bool ok = saros__message_put_byte(message, SAROS_TAG_OBJECT) && saros__message_put_size(message, 1);
+static bool put_known(lua_State *L, saros_message_t *message, saros_shared_object_t *code, int first, int n,
+                      int upvalues, int mode) {
+  bool ok = saros__message_put_byte(message, SAROS_TAG_OBJECT) && saros__message_put_byte(message, 1);
   for (int i = 1; i < n && ok; i++) ok = saros__put_plain(L, message, first + i);
   for (int i = 0; i < upvalues && ok; i++) {
     ok = saros__message_put_byte(message, SAROS_UPVALUE_NEW) && saros__message_put_byte(message, SAROS_TAG_GLOBALS);

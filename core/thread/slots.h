@@ -16,6 +16,7 @@ enum {
   SAROS_SLOT_TICKET,
   SAROS_SLOT_PLEDGE,
   SAROS_SLOT_THREAD_CLASS,
+  SAROS_SLOT_PACKED,  /* the function that pack_plain.c has packed last */
   SAROS_SLOT_LOANS,   /* userdata: what this state has lent to others */
   SAROS_SLOT_THREADS, /* userdata: the threads that this state has started */
   SAROS_SLOT_THREAD_END,
