@@ -64,8 +64,12 @@ static saros_job_t *job_of(saros_pending_t *pending) {
   return (saros_job_t *)pending;
 }
 
+static saros_executor_t *executor_of(saros_pending_t *pending) {
+  return pending->owner;
+}
+
 static void abandoned(saros_pending_t *pending) {
-  saros_workers_t *workers = job_of(pending)->executor->workers;
+  saros_workers_t *workers = executor_of(pending)->workers;
   if (workers && saros__workers_cancel(workers, job_of(pending))) saros__pending_deliver(pending);
 }
 
@@ -90,7 +94,7 @@ static int raise_death(lua_State *L, saros_runtime_t *rt, int status) {
 
 static int settle(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
   saros_job_t *job = job_of(pending);
-  if (job->outcome == SAROS_JOB_BROKEN) return refuse(L, loop->rt, job->executor, SAROS_WORKERS_BROKEN);
+  if (job->outcome == SAROS_JOB_BROKEN) return refuse(L, loop->rt, executor_of(pending), SAROS_WORKERS_BROKEN);
   if (job->outcome == SAROS_JOB_DIED) return raise_death(L, loop->rt, job->status);
   if (job->outcome == SAROS_JOB_NONE) {
     saros__push_cancelled(L, loop->rt, 0);
@@ -104,29 +108,32 @@ static int settle(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
 }
 
 static void job_returned(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
-  saros_job_t *job = job_of(pending);
-  if (!loop && job->executor->has_processes) abandoned(pending);
-  let_go(L, loop, job->executor);
+  saros_executor_t *executor = executor_of(pending);
+  if (!loop && executor->has_processes) abandoned(pending);
+  let_go(L, loop, executor);
   if (!loop) return;
-  saros__message_clear(&job->message);
+  saros__message_clear(&job_of(pending)->message);
   saros__loans_review(L, loop->rt);
 }
 
 static void free_job(saros_pending_t *pending) {
-  saros__message_clear(&job_of(pending)->message);
-  free(pending);
+  saros_job_t *job = job_of(pending);
+  saros__message_clear(&job->message);
+  saros__slab_free(job->slab);
 }
 
 static const saros_pending_class_t job_class = {abandoned, settle, job_returned, free_job};
 
 /* NULL: out of memory. */
 static saros_job_t *new_job(saros_executor_t *executor) {
-  saros_job_t *job = malloc(sizeof *job);
+  saros_slab_t *slab;
+  saros_job_t *job = saros__slab_get(&executor->jobs, sizeof *job, &slab);
   if (!job) return NULL;
+  job->slab = slab;
   job->pending.class = &job_class;
+  job->pending.owner = executor;
   job->queued = job->lost = false;
   job->worker = NULL;
-  job->executor = executor;
   job->outcome = SAROS_JOB_NONE;
   saros__message_init(&job->message);
   return job;
@@ -174,11 +181,6 @@ void saros__executor_submit(lua_State *L, saros_loop_t *loop, int index, int fir
 
 /* ---- the end ---- */
 
-/* Somebody who waits for the workers' end. */
-typedef struct saros_ending {
-  saros_pending_t pending; /* first */
-  saros_executor_t *executor;
-} saros_ending_t;
 
 static int settle_ending(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
   (void)L;
@@ -188,7 +190,7 @@ static int settle_ending(lua_State *L, saros_loop_t *loop, saros_pending_t *pend
 }
 
 static void ending_returned(lua_State *L, saros_loop_t *loop, saros_pending_t *pending) {
-  saros_executor_t *executor = ((saros_ending_t *)pending)->executor;
+  saros_executor_t *executor = executor_of(pending);
   if (loop && executor->workers) saros__workers_join(executor->workers);
   let_go(L, loop, executor);
 }
@@ -206,17 +208,17 @@ static int await_end(lua_State *L, saros_runtime_t *rt, saros_executor_t *execut
   keep(L, loop, executor, index);
   uint32_t slot;
   saros__pending_future(L, loop, &slot);
-  saros_ending_t *ending = calloc(1, sizeof *ending);
+  saros_pending_t *ending = calloc(1, sizeof *ending); /* somebody who waits for the workers' end */
   if (!ending) {
     saros__pending_drop(L, loop, slot);
     return luaL_error(L, "not enough memory");
   }
-  ending->pending.class = &ending_class;
-  ending->executor = executor;
+  ending->class = &ending_class;
+  ending->owner = executor;
   executor->outstanding++;
   int top = lua_gettop(L);
-  saros__pending_begin(L, loop, &ending->pending, top, slot);
-  saros__workers_tell(executor->workers, &ending->pending);
+  saros__pending_begin(L, loop, ending, top, slot);
+  saros__workers_tell(executor->workers, ending);
   return saros__await(L, rt, top, "shutdown");
 }
 
@@ -379,6 +381,8 @@ static int executor_gc(lua_State *L) {
   if (!saros__workers_wait(workers, FINALIZER_LIMIT)) saros__workers_detach(workers);
   saros__workers_join(workers);
   saros__workers_release(workers);
+  saros__slab_leave(executor->jobs);
+  executor->jobs = NULL;
   return 0;
 }
 

@@ -23,6 +23,7 @@ typedef struct saros_executor {
   saros_marker_t marker;
   bool has_processes;       /* its workers have processes do the jobs */
   saros_workers_t *workers; /* NULL before it is complete, and after its finalizer */
+  saros_slab_t *jobs;       /* that gives the next one its memory, or NULL */
   uint32_t outstanding;     /* blocks that are out and refer to it */
   uint32_t loop_id;         /* of the loop that keeps it meanwhile */
 } saros_executor_t;

@@ -106,10 +106,16 @@ enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_messa
   return saros__pack_failure(L, rt, mode, message) ? SAROS_JOB_FAILED : SAROS_JOB_NONE;
 }
 
+void saros__job_has_results(saros_job_t *job) {
+  job->outcome = SAROS_JOB_RESULTS;
+  job->pending.is_plain = saros__message_is_plain(&job->message);
+  job->pending.is_bare = saros__message_is_bare(&job->message);
+}
+
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {
   saros__loans_review(L, rt);
   job->outcome = saros__perform(L, rt, &job->message, SAROS_PACK_LEND);
   job->lost = job->outcome == SAROS_JOB_NONE;
   if (job->lost) job->outcome = SAROS_JOB_FAILED;
-  if (job->outcome == SAROS_JOB_RESULTS) job->pending.is_plain = saros__message_is_plain(&job->message);
+  if (job->outcome == SAROS_JOB_RESULTS) saros__job_has_results(job);
 }

@@ -1,7 +1,8 @@
 /* job.h: one call in another thread, with the future of its results.
  *
  * The message of a job is the call, on the way to the worker, then the results or
- * the error, on the way back.
+ * the error, on the way back. The owner of its pending part is the executor, which is
+ * alive as long as the loop keeps it, see executor.c.
  *
  * Threads: whoever has the job: first the executor's, then a worker's, then the
  * loop's.
@@ -11,9 +12,9 @@
 
 #include "thread/message.h"
 #include "thread/pending.h"
+#include "thread/slab.h"
 
 struct saros_worker;
-struct saros_executor;
 
 enum saros_outcome {
   SAROS_JOB_NONE, /* nobody wants to know */
@@ -26,19 +27,22 @@ enum saros_outcome {
 typedef struct saros_job {
   saros_pending_t pending; /* first */
   struct saros_job *previous, *next; /* in the queue of the workers */
-  bool queued;
   struct saros_worker *worker; /* that runs it */
-  struct saros_executor *executor; /* alive as long as the loop keeps it, see executor.c */
+  bool queued;
   uint8_t outcome;
-  int status; /* as waitpid gives it; -1: unknown */
   bool lost; /* memory ran out for its message */
+  int status; /* as waitpid gives it; -1: unknown */
+  saros_slab_t *slab; /* that its memory is of */
   saros_message_t message;
 } saros_job_t;
 
 /* In the worker's thread and state: makes the call. Does not raise. */
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt);
 
-/* The same for a message alone, which is replaced by what comes back; SAROS_JOB_NONE when memory runs out for that.
+/* The message of the job is the results. */
+void saros__job_has_results(saros_job_t *job);
+
+/* Makes the call of a message alone, which is replaced by what comes back; SAROS_JOB_NONE when memory runs out for that.
  * `mode` is SAROS_PACK_LEND or SAROS_PACK_FOR_PROCESS. All of the stack of L is the call's. */
 enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_message_t *message, int mode);
 

@@ -18,7 +18,7 @@
 
 #include "thread/shared.h"
 
-enum { SAROS_MESSAGE_INSIDE = 88, SAROS_MESSAGE_SHARED_INSIDE = 1 };
+enum { SAROS_MESSAGE_INSIDE = 64, SAROS_MESSAGE_SHARED_INSIDE = 1 };
 
 typedef struct saros_message {
   char *bytes; /* `inside`, or a block of their own */

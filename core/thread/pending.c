@@ -1,12 +1,6 @@
 #include "thread/pending.h"
 
-#include <stddef.h>
-
 #include "loop/errors.h"
-
-static saros_pending_t *of_guest(saros_guest_t *guest) {
-  return (saros_pending_t *)((char *)guest - offsetof(saros_pending_t, guest));
-}
 
 /* ---- the future ---- */
 
@@ -76,7 +70,7 @@ static void on_done(lua_State *L, saros_loop_t *loop, saros_future_t *future, in
 
 /* The loop closes. */
 static void leave(saros_guest_t *guest) {
-  saros_pending_t *pending = of_guest(guest);
+  saros_pending_t *pending = (saros_pending_t *)guest;
   if (pending->future) saros__future_remove_waiter(pending->future, on_done, pending);
   pending->future = NULL;
   if (pending->class->returned) pending->class->returned(NULL, NULL, pending);
@@ -127,17 +121,30 @@ static int complete_without_memory(lua_State *L) {
   return 0;
 }
 
+/* Completes its future without a protected call, if nothing needs memory: nobody is to be woken either. Else false. */
+static bool complete_barely(saros_loop_t *loop, saros_pending_t *pending) {
+  saros_future_t *future = pending->future;
+  lua_State *L = loop->L;
+  if (!pending->is_bare || future->waiter_count > 1 || !lua_checkstack(L, 2 * LUA_MINSTACK)) return false;
+  saros__pending_push(L, pending);
+  int index = lua_gettop(L);
+  saros__future_remove_waiter(future, on_done, pending);
+  saros__future_set_results(L, index, future, pending->class->settle(L, loop, pending));
+  lua_settop(L, index - 1);
+  return true;
+}
+
 /* The loop keeps the future until it is complete. */
 static void settle(saros_loop_t *loop, saros_pending_t *pending) {
   static const char message[] = "Exception while a job is completed";
   saros_future_t *future = pending->future;
-  saros__loop_protect(loop, complete, pending, message);
+  if (!complete_barely(loop, pending)) saros__loop_protect(loop, complete, pending, message);
   if (!saros__future_done(future)) saros__loop_protect(loop, complete_without_memory, pending, message);
   saros__pending_drop(loop->L, loop, pending->slot);
 }
 
 static void arrive(saros_loop_t *loop, saros_parcel_t *parcel) {
-  saros_pending_t *pending = (saros_pending_t *)parcel;
+  saros_pending_t *pending = saros__pending_of(parcel);
   if (loop) {
     if (pending->future) settle(loop, pending);
     saros__mailbox_exit(loop->mailbox, &pending->guest);
@@ -155,7 +162,7 @@ void saros__pending_begin(lua_State *L, saros_loop_t *loop, saros_pending_t *pen
   pending->guest.leave = leave;
   pending->future = future;
   pending->slot = slot;
-  pending->is_plain = false;
+  pending->is_plain = pending->is_bare = false;
   pending->home = loop->mailbox;
   saros__mailbox_ref(pending->home);
   saros__mailbox_enter(pending->home, &pending->guest);

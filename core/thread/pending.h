@@ -13,6 +13,9 @@
 #ifndef SAROS_THREAD_PENDING_H
 #define SAROS_THREAD_PENDING_H
 
+#include <stddef.h>
+
+#include "structures/hints.h"
 #include "task/future.h"
 #include "thread/mailbox.h"
 
@@ -31,14 +34,24 @@ typedef struct saros_pending_class {
 } saros_pending_class_t;
 
 struct saros_pending {
-  saros_parcel_t parcel; /* first */
-  saros_guest_t guest;
+  /* The loop's own. Guests are linked: whoever comes or goes writes to its neighbours, so this part is apart from
+   * the rest. */
+  saros_guest_t guest; /* first */
   const saros_pending_class_t *class;
-  saros_mailbox_t *home; /* a reference, while it is out */
   saros_future_t *future;
+  void *owner;   /* whatever the class knows it by */
   uint32_t slot; /* where the loop keeps it */
+  char apart[SAROS_CACHE_LINE - (sizeof(saros_guest_t) + 4 * sizeof(void *)) % SAROS_CACHE_LINE];
+  /* Whoever has it. */
+  saros_parcel_t parcel;
+  saros_mailbox_t *home; /* a reference, while it is out */
   bool is_plain; /* settling raises nothing, unless memory runs out */
+  bool is_bare;  /* it raises nothing at all, and has one result at most */
 };
+
+static inline saros_pending_t *saros__pending_of(saros_parcel_t *parcel) {
+  return (saros_pending_t *)((char *)parcel - offsetof(saros_pending_t, parcel));
+}
 
 /* Pushes a new future of this loop, which the loop keeps in a slot; it gets its mailbox, too. May raise. */
 saros_future_t *saros__pending_future(lua_State *L, saros_loop_t *loop, uint32_t *slot);

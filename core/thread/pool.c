@@ -21,7 +21,7 @@ struct saros_workers {
   unsigned searching; /* workers that look for a job, or are being woken or started to do so */
   atomic_bool shut, broken; /* written under the lock */
   char *reason;
-  saros_pending_t *told; /* to be delivered when no worker is left, linked by their parcels */
+  saros_parcel_t *told; /* to be delivered when no worker is left */
   saros_message_t *initializer;
   saros_paths_t paths;
   saros_command_t command;
@@ -252,8 +252,8 @@ void saros__workers_tell(saros_workers_t *pool, saros_pending_t *pending) {
   uv_mutex_lock(&pool->lock);
   bool ended = pool->count == 0;
   if (!ended) {
-    pending->parcel.next = (saros_parcel_t *)pool->told;
-    pool->told = pending;
+    pending->parcel.next = pool->told;
+    pool->told = &pending->parcel;
   }
   uv_mutex_unlock(&pool->lock);
   if (ended) saros__pending_deliver(pending);
@@ -281,10 +281,10 @@ void saros__workers_detach(saros_workers_t *pool) {
   uv_mutex_unlock(&pool->lock);
 }
 
-static void deliver_told(saros_pending_t *told) {
+static void deliver_told(saros_parcel_t *told) {
   while (told) {
-    saros_pending_t *next = (saros_pending_t *)told->parcel.next;
-    saros__pending_deliver(told);
+    saros_parcel_t *next = told->next;
+    saros__pending_deliver(saros__pending_of(told));
     told = next;
   }
 }
@@ -417,7 +417,7 @@ void saros__workers_leave(saros_workers_t *pool, saros_worker_t *worker) {
     worker->next = pool->gone;
     pool->gone = worker;
   }
-  saros_pending_t *told = NULL;
+  saros_parcel_t *told = NULL;
   if (--pool->count == 0) {
     told = pool->told;
     pool->told = NULL;

@@ -98,8 +98,11 @@ static void send_job(saros_child_t *child, saros_job_t *job) {
   saros__message_clear(&job->message);
   saros_frame_t kind = sent ? saros__frame_receive(child->fd, &job->message) : SAROS_FRAME_NONE;
   if (kind == SAROS_FRAME_RESULTS || kind == SAROS_FRAME_FAILED) {
-    job->outcome = kind == SAROS_FRAME_RESULTS ? SAROS_JOB_RESULTS : SAROS_JOB_FAILED;
-    job->pending.is_plain = kind == SAROS_FRAME_RESULTS && saros__message_is_plain(&job->message);
+    if (kind == SAROS_FRAME_RESULTS) {
+      saros__job_has_results(job);
+    } else {
+      job->outcome = SAROS_JOB_FAILED;
+    }
     return;
   }
   job->status = saros__child_end(child);

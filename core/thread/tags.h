@@ -12,7 +12,7 @@ enum saros_tag {
   SAROS_TAG_FALSE,
   SAROS_TAG_TRUE,
   SAROS_TAG_INTEGER, /* eight bytes */
-  SAROS_TAG_FLOAT,   /* eight bytes */
+  SAROS_TAG_FLOAT,   /* eight bytes; up to here, making the value takes no memory */
   SAROS_TAG_STRING,  /* size, bytes */
   SAROS_TAG_OBJECT,  /* number */
   SAROS_TAG_SHARED,  /* number */

@@ -46,6 +46,8 @@ bool saros__pack_into(lua_State *L, saros_runtime_t *rt, int first, int n, int m
 
 /* True if its values are no tables and no functions, so that making them takes nothing but memory. */
 bool saros__message_is_plain(const saros_message_t *message);
+/* True if there is one value at most, which takes no memory. */
+bool saros__message_is_bare(const saros_message_t *message);
 
 /* Pushes the values of a message and returns how many. Raises a TransferError if they cannot be made in this
  * state. */

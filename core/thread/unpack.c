@@ -316,6 +316,12 @@ bool saros__message_is_plain(const saros_message_t *message) {
   return u.objects == 0;
 }
 
+bool saros__message_is_bare(const saros_message_t *message) {
+  saros_message_reader_t reader = {message, 0};
+  uint64_t n = saros__message_get_size(&reader);
+  return n == 0 || (n == 1 && saros__message_get_byte(&reader) <= SAROS_TAG_FLOAT);
+}
+
 /* The one object is a function that this state has already: true, and the values are pushed. */
 static bool unpack_known(lua_State *L, saros_unpacker_t *u, int n) {
   saros_message_reader_t head = u->head;
