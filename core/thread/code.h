@@ -19,8 +19,8 @@ typedef struct saros_code {
   char bytes[];
 } saros_code_t;
 
-/* What stands here for the code of the Lua function at `index`, if it has travelled before; else NULL. Needs room for two
- * values, and does not raise. */
+/* What stands here for the code of the Lua function at `index`, if it has travelled before; else NULL. Needs room for
+ * two values, and does not raise. */
 saros_shared_object_t *saros__code_known(lua_State *L, saros_runtime_t *rt, int index);
 
 /* The same, made now if need be. It lives as long as the function. May raise. */

@@ -42,8 +42,8 @@ void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt);
 /* The message of the job is the results. */
 void saros__job_has_results(saros_job_t *job);
 
-/* Makes the call of a message alone, which is replaced by what comes back; SAROS_JOB_NONE when memory runs out for that.
- * `mode` is SAROS_PACK_LEND or SAROS_PACK_FOR_PROCESS. All of the stack of L is the call's. */
+/* Makes the call of a message alone, which is replaced by what comes back; SAROS_JOB_NONE when memory runs out for
+ * that. `mode` is SAROS_PACK_LEND or SAROS_PACK_FOR_PROCESS. All of the stack of L is the call's. */
 enum saros_outcome saros__perform(lua_State *L, saros_runtime_t *rt, saros_message_t *message, int mode);
 
 /* Calls an initializer, and clears the stack of L. False if it failed, with the reason as text, the caller's to free;

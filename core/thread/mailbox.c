@@ -208,7 +208,7 @@ static void rouse(saros_mailbox_t *mailbox) {
 
 /* The loop says that it sleeps, then looks whether the list is empty; here it is the other way round. So one of both
  * notices the other. Only the first parcel of a list needs to look. */
-void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel) {
+bool saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel) {
   saros__cpu_note(&mailbox->sender);
   saros_parcel_t *newest = atomic_load(&mailbox->arrived); /* whoever sees the mark sees what the loop did before */
   do {
@@ -219,5 +219,7 @@ void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel) {
   } else if (newest == NULL && atomic_load(&mailbox->asleep) && atomic_exchange(&mailbox->asleep, false)) {
     rouse(mailbox);
   }
+  bool is_first = newest == NULL;
   saros__shared_unref(&mailbox->shared);
+  return is_first;
 }

@@ -46,8 +46,8 @@ saros_shared_t *saros__mailbox_shared(saros_mailbox_t *mailbox);
 int saros__mailbox_post(saros_mailbox_t *mailbox, saros_post_fn run, void *context);
 
 /* Any thread: hands the parcel over, whatever became of the loop. The caller's reference to the mailbox goes
- * with it. */
-void saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel);
+ * with it. False if the loop has not come to look at what was delivered before. */
+bool saros__mailbox_deliver(saros_mailbox_t *mailbox, saros_parcel_t *parcel);
 
 /* Gives a reference to what goes out of the loop. */
 void saros__mailbox_ref(saros_mailbox_t *mailbox);

@@ -171,6 +171,6 @@ void saros__pending_begin(lua_State *L, saros_loop_t *loop, saros_pending_t *pen
   saros__future_add_waiter(L, index, future, on_done, pending); /* the first one needs no memory */
 }
 
-void saros__pending_deliver(saros_pending_t *pending) {
-  saros__mailbox_deliver(pending->home, &pending->parcel);
+bool saros__pending_deliver(saros_pending_t *pending) {
+  return saros__mailbox_deliver(pending->home, &pending->parcel);
 }

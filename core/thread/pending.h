@@ -63,7 +63,7 @@ void saros__pending_push(lua_State *L, const saros_pending_t *pending);
 /* Sends the block out for a new future, which is at `index`. Does not fail. */
 void saros__pending_begin(lua_State *L, saros_loop_t *loop, saros_pending_t *pending, int index, uint32_t slot);
 
-/* Any thread: it comes back. */
-void saros__pending_deliver(saros_pending_t *pending);
+/* Any thread: it comes back. False if its loop has not come to look at what came before. */
+bool saros__pending_deliver(saros_pending_t *pending);
 
 #endif

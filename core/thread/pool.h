@@ -1,24 +1,27 @@
 /* pool.h: threads that run jobs.
  *
  * A worker is a thread with a Lua state of its own (worker.c), or one that has a process
- * run its jobs (process_worker.c): its class says which. Jobs wait in one queue, and a
- * worker takes one at a time: none waits behind a long one while another worker is
- * free. Workers that have nothing to do look at the queue for some microseconds,
- * because falling asleep and waking up again take longer than most jobs; then they
- * sleep, and the last one to do so is the first to be woken, for its memory is warm.
+ * run its jobs (process_worker.c): its class says which. Jobs wait in one backlog
+ * (backlog.h), and a worker takes one at a time: none waits behind a long one while
+ * another worker is free. Workers that have nothing to do look at the backlog for some
+ * microseconds, because falling asleep and waking up again take longer than most jobs;
+ * then they sleep, and the last one to do so is the first to be woken, for its memory is
+ * warm.
  *
  * Waking and starting are chained: whoever adds a job sees to it that one worker
  * looks for jobs, and a worker that has found one, and leaves others behind, does
- * the same. So a burst of small jobs does not wake everybody, and many long ones
- * soon occupy all.
+ * the same. So many long jobs soon occupy all. When jobs are tiny, whoever is called
+ * does not take any but watches: it looks ten thousand times a second whether the
+ * others get on, and helps if they do not. So a burst of tiny jobs is done by few,
+ * and one that takes long among them delays nobody by more than that.
  *
  * Who owns what: the executor has a reference to its pool, and so has every worker.
  * A job belongs to the pool from saros__workers_add until it is delivered. Workers
  * that have ended are kept to be joined.
  *
- * The lock protects everything but what is atomic. It is not held while Lua runs,
- * and no other lock is taken with it but a child's; it is while a thread is started or signalled,
- * for then the thread cannot end.
+ * The lock protects everything but what is atomic, and the backlog's inbox. It is not
+ * held while Lua runs, and no other lock is taken with it but the inbox's and a child's;
+ * it is while a thread is started or signalled, for then the thread cannot end.
  *
  * Threads: the executor's, for what says nothing else.
  */

@@ -36,7 +36,7 @@ static void run_jobs(saros_worker_t *worker, lua_State *L) {
       saros__job_run(job, L, worker->stop.rt);
       saros_job_t *next = saros__workers_finish(worker->pool, worker);
       saros__stop_clear(&worker->stop, L);
-      saros__pending_deliver(&job->pending);
+      worker->is_awaited = saros__pending_deliver(&job->pending);
       job = next;
     } while (job);
   }

@@ -18,6 +18,10 @@ typedef struct saros_worker {
   saros_stop_t stop;   /* of a thread that runs Lua */
   saros_child_t child; /* of one that has a process */
   saros_spinner_t spinner;
+  uint64_t sample_began; /* nanoseconds */
+  unsigned sampled;      /* jobs that it has done since */
+  uint32_t pause;        /* before it looks for jobs while nothing is urgent, nanoseconds */
+  bool is_awaited;       /* the loop of its last job had come to look at the ones before */
   unsigned number;
   bool detached; /* nobody will join its thread: it frees itself */
 } saros_worker_t;
@@ -27,7 +31,7 @@ saros_worker_t *saros__worker_start(saros_workers_t *pool, const saros_worker_cl
 /* Any thread: when its thread has ended. */
 void saros__worker_free(saros_worker_t *worker);
 
-/* ---- what the pool has for its workers, in pool.c ---- */
+/* ---- what the pool has for its workers, in pool.c and pool_search.c ---- */
 
 /* Puts what new workers need into the arguments: the name, the paths, as copies; the initializer, which stays the
  * pool's. */

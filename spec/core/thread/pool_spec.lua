@@ -60,6 +60,87 @@ describe("core.thread.pool #threads", function()
     long:await()
   end))
 
+  it("lets no job wait behind a long one among thousands of tiny ones #many", with_executor(2, function(executor)
+    local function tiny() end
+    local futures = {}
+    for _ = 1, 5 do -- what it learns about jobs is no reason to leave them
+      for i = 1, 2000 do futures[i] = executor:submit(tiny) end
+      saros.gather(futures):await()
+    end
+    local begin, long = saros.monotonic(), nil
+    for i = 1, 2000 do
+      futures[i] = executor:submit(tiny)
+      if i == 1000 then long = executor:submit(nap, 2) end
+    end
+    saros.gather(futures):await()
+    assert.is_true(saros.monotonic() - begin < 1.5)
+    assert.is_false(long:done())
+    long:await()
+  end))
+
+  it("runs long jobs at once after thousands of tiny ones #many", with_executor(4, function(executor)
+    local futures = {}
+    for i = 1, 5000 do futures[i] = executor:submit(function() end) end
+    saros.gather(futures):await()
+    local begin = saros.monotonic()
+    futures = {}
+    for i = 1, 4 do futures[i] = executor:submit(nap, 0.5) end
+    saros.gather(futures):await()
+    assert.is_true(saros.monotonic() - begin < 1.5)
+  end))
+
+  -- Those that were there when the worker looked last are in its queue, later ones are not yet.
+  local function with_waiting_jobs(fn)
+    return with_executor(1, function(executor)
+      executor:submit(function() _G.done = {} end):await()
+      saros.sleep(0.05)
+      local first, futures = executor:submit(nap, 0.2), {}
+      local function mark(i)
+        _G.done[#_G.done + 1] = i
+        return i
+      end
+      for i = 1, 4 do futures[i] = executor:submit(mark, i) end
+      saros.sleep(0.1)
+      for i = 5, 8 do futures[i] = executor:submit(mark, i) end
+      fn(executor, first, futures)
+    end)
+  end
+
+  it("takes jobs back that wait, wherever they do", with_waiting_jobs(function(executor, first, futures)
+    for _, i in ipairs {8, 1, 4, 3, 6} do assert.is_true(futures[i]:cancel()) end
+    assert.is_false(first:done())
+    first:await()
+    assert.same({2, 5, 7}, {futures[2]:await(), futures[5]:await(), futures[7]:await()})
+    assert.same({2, 5, 7}, executor:submit(function() return _G.done end):await())
+  end))
+
+  it("takes all of them back, and more may follow", with_waiting_jobs(function(executor, _, futures)
+    for i = 1, 8 do futures[i]:cancel() end
+    assert.same({}, executor:submit(function() return _G.done end):await())
+  end))
+
+  it("cancels all of them at a shutdown", with_waiting_jobs(function(executor, first, futures)
+    executor:shutdown({cancel_futures = true})
+    assert.is_true(first:done() and not first:cancelled())
+    for i = 1, 8 do assert.is_true(futures[i]:cancelled()) end
+  end))
+
+  it("does all of them before a shutdown is over", with_waiting_jobs(function(executor, _, futures)
+    executor:shutdown()
+    for i = 1, 8 do assert.equal(i, futures[i]:await()) end
+  end))
+
+  it("forgets nothing when workers fall asleep and jobs come at the same time", with_executor(3, function(executor)
+    local function tiny(i) return i end
+    for round = 1, 400 do
+      local futures, begin, pause = {}, saros.monotonic(), round % 40 * 5e-6
+      for i = 1, round % 7 + 1 do futures[i] = executor:submit(tiny, i) end
+      while saros.monotonic() < begin + pause do end
+      for i, future in ipairs(futures) do assert.equal(i, future:await()) end
+      assert.is_true(saros.monotonic() - begin < 5)
+    end
+  end))
+
   it("runs as many jobs at once as it has workers", with_executor(8, function(executor)
     local begin, futures = saros.monotonic(), {}
     for i = 1, 16 do futures[i] = executor:submit(nap, 0.3) end -- 4.8 seconds, one after the other
