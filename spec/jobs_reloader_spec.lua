@@ -62,6 +62,57 @@ describe("SIGHUP to saros scheduler", function()
     assert.is_nil(service:log():find("reloaded", 1, true))
   end)
 
+  it("works on states in a database, which outlive the service", function()
+    local service <close> = services.prepare [[
+      scheduler:schedule_recurring("same", note, 3600, {args = {"same"}})
+      scheduler:schedule_recurring("paused", note, 3600, 3600)
+      scheduler:schedule_once("changes", note, 0, {args = {"first"}})
+      scheduler:schedule_recurring("goes", note, 3600, {args = {"goes"}})]]
+    local changed = [[
+      scheduler:schedule_recurring("same", note, 3600, {args = {"same"}})
+      scheduler:schedule_recurring("paused", note, 3600, 3600)
+      scheduler:schedule_once("changes", note, 0.1, {args = {"second"}})]]
+    service:launch("--control", service.control)
+    service:ready()
+    for _, note in ipairs {"same", "first", "goes"} do service:await_note(note) end
+    service:output_of("pause", "paused")
+    assert.matches(": 0 added, 1 rescheduled, 2 unchanged, 1 cancelled\n$", service:reload(changed))
+    service:await_note("second")
+    assert.equal("exit 0", service:stop())
+    service.process:close()
+    service:launch("--control", service.control)
+    service:ready()
+    assert.matches(": 0 added, 0 rescheduled, 3 unchanged, 0 cancelled\n$", service:reload())
+    local status = service:output_of("status")
+    assert.matches("\npaused [^\n]* paused ", status)
+    assert.matches("\nsame [^\n]*%d%d:%d%d:%d%d +1 +0  waiting ", status)
+    assert.matches("\nchanges [^\n]* finished ", status)
+    assert.is_nil(status:find("goes", 1, true))
+    assert.equal("exit 0", service:stop())
+    assert.equal(4, #service:notes())
+  end)
+
+  it("lets one of two nodes begin with what is new, and the other go on with that", function()
+    local first <close> = services.prepare [[scheduler:schedule_once("x", note, 0, {args = {"old"}})]]
+    local second <close> = setmetatable({folder = first.folder, file = first.file, control = first.control .. "2"}, {
+      __index = getmetatable(first), __close = function(self) self.process:close() end,
+    })
+    for node, service in pairs {a = first, b = second} do
+      service:launch("--node", node, "--lease", "0.6", "--control", service.control)
+      service:ready()
+    end
+    first:await_note("old")
+    assert.matches("1 rescheduled", first:reload [[scheduler:schedule_once("x", note, 0.1, {args = {"new"}})]])
+    first:await_note("new")
+    second:expect_log("another node has scheduled the job 'x' otherwise; this node does not run it")
+    assert.matches("1 rescheduled", second:reload())
+    services.await(function() return second:output_of("status"):find("\nx [^\n]* 1 +0  finished ") end)
+    os.execute("sleep 1")
+    assert.same({"old", "new"}, first:notes())
+    assert.equal("exit 0", first:stop())
+    assert.equal("exit 0", second:stop())
+  end)
+
   it("does not hold up the end when the file's function waits", function()
     local service <close> = services.start [[note("load")]]
     service:ready()

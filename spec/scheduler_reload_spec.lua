@@ -49,9 +49,10 @@ describe("saros.scheduler_reload", function()
     saros.sleep(6)
     assert.same({"b", "c"}, keeper.ran)
     -- What comes back begins anew.
-    assert.same(counts(1, 0, 0, 2), keeper.load [[scheduler:schedule_recurring("a", run, 5, 1)]])
-    saros.sleep(2)
+    assert.same(counts(1, 0, 0, 2), keeper.load [[scheduler:schedule_recurring("a", run, 5, 5)]])
+    saros.sleep(6)
     assert.same({"b", "c", "a"}, keeper.ran)
+    assert.equal(1, keeper.job("a").runs)
   end))
 
   it("lets what is unchanged go on: its time, its counts, its pause", testing.async(function()

@@ -216,10 +216,14 @@ local function set_trigger(self, job, trigger, point)
   due.await(self, job, point)
 end
 
--- All that schedules comes here. A subclass may do something else about it, see saros.scheduler_plan.
-function Scheduler:_add(name, fn, trigger, options)
+-- All that schedules comes here. A subclass may do something else about it, see saros.scheduler_plan. Other
+-- nodes may be about to do the same with the job (`together`): the first of them begins, the others go on with that.
+function Scheduler:_add(name, fn, trigger, options, together)
+  local former = self.jobs[name]
+  local is_over = former and former:is_over() and not former.superseded
   local job, is_known = claim_name(self, name, options.replace)
-  local point = begin_trigger(self, job, trigger, is_known)
+  local point = begin_trigger(self, job, trigger, is_known and (is_over or not together))
+  job.superseded = nil
   job.fn, job.options = fn, options
   set_trigger(self, job, trigger, point)
 end

@@ -18,7 +18,7 @@ end
 
 local function schedule(scheduler, definition)
   definition.options.replace = true
-  scheduler:_add(definition.name, definition.fn, definition.trigger, definition.options)
+  scheduler:_add(definition.name, definition.fn, definition.trigger, definition.options, true)
 end
 
 local function call_afterwards(scheduler, definition)
