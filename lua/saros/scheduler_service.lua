@@ -9,6 +9,7 @@ local Reloader = require "saros.jobs_reloader"
 local runner = require "saros.runner"
 local Scheduler = require "saros.scheduler".Scheduler
 local shutdown = require "saros.scheduler_shutdown"
+local store_url = require "saros.store_url"
 local systemd = require "saros.systemd"
 
 local wake = core.wait_queue.wake
@@ -17,11 +18,6 @@ local RuntimeError = core.errors.RuntimeError
 local OK, FAILED, INTERRUPTED = 0, 1, 130
 
 local scheduler_service = {}
-
--- Passwords are nobody's business.
-local function show_store(url)
-  return (url:gsub("//[^@/]*@", "//"):gsub("%?.*", ""))
-end
 
 -- Waits for the first load, or for the signal that makes it needless. Returns whether it was done.
 local function load_first(reloader, scheduler)
@@ -43,9 +39,9 @@ local function is_stopping(scheduler)
 end
 
 local function tell_ready(settings, log, notifier, reloader)
-  log:say("info", ("serving %s, store %s, node %s%s"):format(reloader:describe(), show_store(settings.store),
+  log:say("info", ("serving %s, store %s, node %s%s"):format(reloader:describe(), store_url.shown(settings.store),
     settings.node, settings.control and ", control socket " .. settings.control or ""), {
-      event = "ready", file = settings.file, store = show_store(settings.store), node = settings.node,
+      event = "ready", file = settings.file, store = store_url.shown(settings.store), node = settings.node,
       control = settings.control,
     })
   notifier:ready("serving " .. reloader:describe())

@@ -4,17 +4,19 @@
 --     services:check()
 --
 -- A block of ```lua whose first line is a comment with its name, `-- jobs.lua`, is written to the folder when
--- the story has come to it. A command that ends with `&` goes on in the background, until the next one or the end of
--- the story; `$!` is its process. What a command prints is as the page shows it, numbers and the width of columns
--- apart, and `...` as in spec.support.page. One that only looks is run again until that is so, because what it looks
--- at takes its time.
+-- the story has come to it. A command that ends with `&` goes on in the background, until there is one in
+-- another block, or the end of the story; `$!` is the process of the last one. What a command prints is as the
+-- page shows it, numbers and the width of columns apart, and `...` as in spec.support.page. One that only looks
+-- is run again until that is so, because what it looks at takes its time.
 --
 -- Nothing is done to the machine: `sudo` makes no difference, /etc, /run and /var are in the folder, and systemctl and
--- journalctl are spec/support/systemctl.sh.
+-- journalctl are spec/support/systemctl.sh. The database server of a page, db.example, is one of the story's
+-- own.
 
 local assert = require "luassert"
 local lfs = require "lfs"
 local page = require "spec.support.page"
+local postgresql = require "spec.support.postgresql"
 local process = require "spec.support.process"
 local system = require "system"
 
@@ -73,8 +75,18 @@ local function make_folder()
   return folder
 end
 
+-- The page's server is there when it is needed.
+local function with_server(story, line)
+  if not line:find("db.example", 1, true) then return line end
+  story.server = story.server or postgresql.start()
+  local url = story.server.url:gsub("/postgres$", "/"):gsub("%%", "%%%%")
+  local createdb = ("%screatedb --host %s --username postgres"):format(story.server.programs, story.server.folder)
+  line = line:gsub("postgresql://saros@db%.example/", url)
+  return (line:gsub("createdb %-%-host db%.example %-%-username saros", createdb))
+end
+
 local function run(story, line)
-  line = line:gsub("/etc/", story.folder .. "/etc/"):gsub("/run/", story.folder .. "/run/")
+  line = with_server(story, line):gsub("/etc/", story.folder .. "/etc/"):gsub("/run/", story.folder .. "/run/")
   if story.background then line = line:gsub("%$!", story.background) end
   local script = ("unset SAROS_DEBUG; cd '%s' && { %s\n} 2>&1"):format(story.folder, line)
   local _, output = process.run(LIMIT, "env", "SAROS_LUA=" .. (os.getenv("SAROS_LUA") or "lua5.4"),
@@ -90,11 +102,18 @@ local function until_true(condition, what)
   end
 end
 
+local function end_background(story)
+  for _, pid in ipairs(story.processes) do
+    run(story, ("kill %s 2>/dev/null; while kill -0 %s 2>/dev/null; do sleep 0.05; done"):format(pid, pid))
+  end
+  story.processes = {}
+end
+
 -- Starts what goes on in the background; when its control socket is there, one can go on.
 local function start(story, line)
-  if story.background then run(story, "kill $! 2>/dev/null; while kill -0 $! 2>/dev/null; do sleep 0.05; done") end
   story.background = nil -- `$!` is the shell's own now
   story.background = run(story, line .. " echo $!"):match("^(%d+)\n$")
+  table.insert(story.processes, story.background)
   local control = line:match("%-%-control (%S+)")
   if not control then return end
   until_true(function() return lfs.attributes(story.folder .. "/" .. control) end, line .. " makes no socket")
@@ -107,9 +126,13 @@ local function only_looks(line)
   return false
 end
 
+local function goes_on(command)
+  return command.command:sub(-1) == "&"
+end
+
 local function perform(story, command)
   local line = command.command
-  if line:sub(-1) == "&" then return start(story, line) end
+  if goes_on(command) then return start(story, line) end
   local limit = system.monotime() + LIMIT
   while true do
     local output = run(story, line)
@@ -121,27 +144,36 @@ local function perform(story, command)
   end
 end
 
+local function perform_block(story, block, done)
+  local commands = page.new("", ("```console\n%s```\n"):format(block.text)):commands()
+  for _, command in ipairs(commands) do
+    if goes_on(command) then end_background(story) end
+  end
+  for _, command in ipairs(commands) do
+    command.line = command.line + block.line - 2
+    perform(story, command)
+    done[#done + 1] = command.command
+  end
+end
+
 local function clean_up(story)
   run(story, "systemctl stop all")
-  if story.background then run(story, "kill -KILL $! 2>/dev/null") end
+  for _, pid in ipairs(story.processes) do run(story, ("kill -KILL %s 2>/dev/null"):format(pid)) end
+  if story.server then story.server:stop() end
   os.execute(("rm -rf '%s'"):format(story.folder))
 end
 
 --- Do all that the page tells to do.
 -- @treturn {string,...} the commands
 function Session:check()
-  local story <close> = setmetatable({folder = make_folder()}, {__close = clean_up})
+  local story <close> = setmetatable({folder = make_folder(), processes = {}}, {__close = clean_up})
   local done = {}
   for _, block in ipairs(self.page:blocks()) do
     local name = block.kind == "lua" and block.text:match("^%-%- ([%w_]+%.lua)\n")
     if name then
       write(story.folder .. "/" .. name, block.text)
     elseif block.kind == "console" then
-      for _, command in ipairs(page.new("", ("```console\n%s```\n"):format(block.text)):commands()) do
-        command.line = command.line + block.line - 2
-        perform(story, command)
-        done[#done + 1] = command.command
-      end
+      perform_block(story, block, done)
     end
   end
   return done
