@@ -342,6 +342,7 @@ end
 -- @treturn boolean whether it was not paused before
 -- @raise `ValueError` if there is no such job, or it is cancelled; `bad argument`
 function Scheduler:pause(name)
+  self.leases:refresh()
   local job = find(self, name, "pause")
   if job.paused then return false end
   job.paused = true
@@ -357,6 +358,7 @@ end
 -- @treturn boolean whether it was paused
 -- @raise as `pause`
 function Scheduler:resume(name)
+  self.leases:refresh()
   local job = find(self, name, "resume")
   if not job.paused then return false end
   job.paused = false

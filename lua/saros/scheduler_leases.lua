@@ -180,23 +180,31 @@ function Leases.start(scheduler, lease)
   return self
 end
 
+local function can_wait(self)
+  return core.running_loop_or_nil() == self.scheduler.loop and core.current_task() ~= nil
+end
+
+--- Hear now what others have done, where one can wait for it.
+function Leases:refresh()
+  if self.is_shared and can_wait(self) then renew(self) end
+end
+
 --- Ask other nodes to cancel their runs of a job.
 -- @tparam table job
 -- @treturn boolean whether they have any, as far as one can wait for the answer
 function Leases:cancel_runs(job)
   if not self.is_shared then return false end
   local future = self.scheduler.store:cancel_runs(job)
-  local can_wait = core.running_loop_or_nil() == self.scheduler.loop and core.current_task()
-  return can_wait and future:await() or false
+  return can_wait(self) and future:await() or false
 end
 
 --- Renew nothing any more.
--- @tparam boolean can_wait whether to wait until that is so
-function Leases:stop(can_wait)
+-- @tparam boolean in_task whether to wait until that is so
+function Leases:stop(in_task)
   if not self.is_shared then return end
   self.timer:cancel()
   self.task:cancel()
-  if can_wait then wait.wait {self.task} end
+  if in_task then wait.wait {self.task} end
 end
 
 return Leases

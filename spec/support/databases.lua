@@ -233,8 +233,12 @@ function databases.specs(busted, new_url)
       saros.sleep(0.1)
       -- One may have been claimed before.
       assert.is_true(runs <= paused_at + 1)
-      eventually(function() return second:status().job.paused end)
+      -- It has not heard of that by itself.
+      assert.is_false(second:pause("job"))
       assert.is_true(second:resume("job"))
+      assert.is_true(first:pause("job"))
+      assert.is_true(second:resume("job"))
+      paused_at = runs
       eventually(function() return runs > paused_at + 1 end)
       eventually(function() return not first:status().job.paused end)
     end))
