@@ -62,6 +62,12 @@ describe("saros scheduler", function()
     assert.same({"begins"}, hasty:notes())
   end)
 
+  it("shows what jobs print at once, though the output is no terminal", function()
+    local service <close> = services.start [[scheduler:schedule_once("print", function() print("printed") end, 0)]]
+    assert.equal("printed\n", service.process:expect("printed\n"))
+    assert.equal("exit 0", service:stop())
+  end)
+
   it("ends at SIGTERM while the file's function waits", function()
     local service <close> = services.start [[
       note("waits")

@@ -88,6 +88,8 @@ end
 -- @treturn integer the exit status
 -- @treturn ?string what went wrong
 function scheduler_service.run(settings, log)
+  -- What jobs print is to be in a file or in systemd's journal when they print it.
+  io.stdout:setvbuf("line")
   logger.set_logger(log)
   local ok, failure = pcall(runner.run, serve, settings, log)
   logger.set_logger(nil)

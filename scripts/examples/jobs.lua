@@ -12,7 +12,6 @@ local saros = require "saros"
 
 local function say(format, ...)
   print(os.date("%H:%M:%S  ") .. format:format(...))
-  io.stdout:flush()
 end
 
 -- A job is a function. After its own arguments it gets a table that tells which run it is.
