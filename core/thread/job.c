@@ -113,6 +113,7 @@ void saros__job_has_results(saros_job_t *job) {
 }
 
 void saros__job_run(saros_job_t *job, lua_State *L, saros_runtime_t *rt) {
+  lua_settop(L, 0);
   saros__loans_review(L, rt);
   job->outcome = saros__perform(L, rt, &job->message, SAROS_PACK_LEND);
   job->lost = job->outcome == SAROS_JOB_NONE;
