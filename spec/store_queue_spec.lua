@@ -153,7 +153,7 @@ describe("saros.store_queue", function()
   end)
 
   describe("that is closed while the database is away", function()
-    -- Each with a virtual clock: how long it takes does not take long.
+    -- With a virtual clock: how long it takes does not take long.
     local function close_without_database(prepare)
       local took
       local lines = logged(async(function()
@@ -186,7 +186,7 @@ describe("saros.store_queue", function()
     it("gives up the states of jobs as well", function()
       local took, lines = close_without_database(function(scheduler)
         for _, name in ipairs { "job", "other" } do
-          saros.create_task(function() scheduler:pause(name) end)
+          saros.create_task(function() scheduler:cancel(name, { keep_running = true }) end)
         end
         saros.sleep(0.2)
       end)
@@ -205,7 +205,7 @@ describe("saros.store_queue", function()
         raised = raises(saros.CancelledError, task.await, task)
       end)
       assert.is_truthy(raised)
-      assert.equal(0, took)
+      assert.is_true(took < 1, took)
     end)
   end)
 
@@ -216,7 +216,7 @@ describe("saros.store_queue", function()
         for _, name in ipairs { "job", "other" } do scheduler:schedule_recurring(name, nothing, 60, 60) end
         os.remove(path)
         for _, name in ipairs { "job", "other" } do
-          saros.create_task(function() scheduler:pause(name) end)
+          saros.create_task(function() scheduler:cancel(name) end)
         end
         saros.sleep(0.2)
       end)
