@@ -1,4 +1,4 @@
--- Nodes are killed while they work. What their jobs write down outside of the store says afterwards whether
+-- Services are killed while they work. What their jobs write down outside of the store says afterwards whether
 -- each firing ran exactly once, or is marked lost. SAROS_SEED repeats the moments of a run that failed.
 
 local system = require "system"
@@ -113,7 +113,7 @@ describe("the judge of the killed", function()
   end)
 end)
 
-describe("a scheduler that is killed", function()
+describe("a service that is killed", function()
   local folder, seed
 
   before_each(function()
@@ -130,8 +130,9 @@ describe("a scheduler that is killed", function()
   -- ---- nodes ----
 
   local function start_node(url, name, skew)
-    return process.start("env", "WITNESS=" .. folder .. "/witness", LUA, "scripts/saros",
-      "spec/support/scheduler_node.lua", "spec/support/witness_jobs.lua", url, name, LEASE, skew)
+    return process.start("env", "WITNESS=" .. folder .. "/witness", "SKEW=" .. skew,
+      "LUA_INIT_5_4=@spec/support/clock_skew.lua", LUA, "scripts/saros", "scheduler", "spec/support/witness_jobs.lua",
+      "--store", url, "--node", name, "--lease", LEASE)
   end
 
   local function between(least, most)
@@ -161,7 +162,9 @@ describe("a scheduler that is killed", function()
 
   -- Starts a node for each skew, and lets a function do what it will with them.
   local function with_nodes(url, skews, disturb)
-    local nodes = {}
+    local nodes <close> = setmetatable({}, { __close = function(nodes)
+      for _, node in ipairs(nodes) do node:close() end
+    end })
     local function start(i) nodes[i] = start_node(url, "node" .. i, skews[i]) end
     for i in ipairs(skews) do start(i) end
     disturb(nodes, start)

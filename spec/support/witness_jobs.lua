@@ -19,11 +19,13 @@ local function lasting(seconds)
   end
 end
 
+-- A store keeps the last 1,000 runs of a job, which is more than a minute of them here.
 return function(scheduler)
   scheduler:schedule_recurring("allow", lasting(0.15), 0.1, { overlap = "allow", coalesce = "all" })
   scheduler:schedule_recurring("queue", lasting(0.02), 0.3, { overlap = "queue", coalesce = "all" })
   scheduler:schedule_recurring("recover", lasting(0.1), 0.2, { overlap = "allow", coalesce = "all", recover = true })
-  scheduler:schedule_recurring("skip", lasting(0.07), 0.05)
+  scheduler:schedule_recurring("skip", lasting(0.09), 0.08)
   scheduler:schedule_cron("cron", lasting(0.1), "@every_second", { overlap = "queue", coalesce = "all" })
   scheduler:schedule_once("once", lasting(0.02), 0.5)
+  print("up")
 end
