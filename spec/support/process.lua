@@ -78,13 +78,14 @@ end
 -- @treturn Process
 function process.start(...)
   local folder = temporary_folder()
-  local self = setmetatable({ folder = folder, command = table.concat({ ... }, " ") }, Process)
+  local self = { folder = folder, command = table.concat({ ... }, " ") }
   -- The shell becomes the program, so its number is the program's.
   local line = ("echo $$ >%s; exec %s >%s 2>%s </dev/null"):format(
     quote(folder .. "/pid"), process.quote_all({ ... }), quote(folder .. "/out"), quote(folder .. "/err"))
   local lua = os.getenv("SAROS_LUA") or "lua5.4"
   self.pipe = assert(io.popen(process.quote_all({ lua, "-e", STARTER:format(line, folder .. "/end") })))
-  return self
+  -- Made later than the pipe, it is finalized earlier, and ends the program for whose end the pipe would wait.
+  return setmetatable(self, Process)
 end
 
 --- Starts a Lua program under the launcher, with the Lua and the build that are being tested.
