@@ -24,7 +24,8 @@ local function load_first(reloader, scheduler)
   local loading = scheduler.loop:create_task(reloader.load, reloader, scheduler):set_name("load")
   loading:add_done_callback(function() wake(scheduler.changes, math.huge) end)
   shutdown.wait_until(scheduler, function() return loading:done() or scheduler.stopping end)
-  if not loading:done() then
+  if scheduler.stopping then
+    -- It may have failed by now, as nothing can be scheduled any more.
     loading:cancel()
     pcall(loading.await, loading)
     return false
