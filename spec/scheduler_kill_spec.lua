@@ -156,7 +156,8 @@ describe("a service that is killed", function()
   local function stop_gracefully(node)
     node:expect("up\n")
     node:signal("SIGTERM")
-    assert.equal("exit 0", node:wait(LIMIT))
+    local outcome = node:wait(LIMIT)
+    assert.equal("exit 0", outcome, node:errors())
     node:close()
   end
 
