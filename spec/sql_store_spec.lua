@@ -93,4 +93,19 @@ describe("saros.sql_store", function()
       end
     end)
   end)
+
+  -- One of them used to be told at once that the file is locked.
+  it("is made by several at the same time", function()
+    local function open_and_close()
+      local scheduler <close> = saros.Scheduler { store = "sqlite:" .. path }
+      return scheduler ~= nil
+    end
+    for _ = 1, 30 do
+      os.remove(path)
+      saros.run(function()
+        local group <close> = saros.TaskGroup()
+        for _ = 1, 4 do group:create_task(open_and_close) end
+      end)
+    end
+  end)
 end)

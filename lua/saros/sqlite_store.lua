@@ -11,6 +11,9 @@ local core = require "saros.core"
 -- Milliseconds for which a transaction waits for that of another process.
 local BUSY_TIMEOUT = 2000
 
+-- Seconds between two attempts where SQLite itself does not wait.
+local PAUSE = 0.01
+
 -- "No such file or directory".
 local ENOENT = 2
 
@@ -76,13 +79,24 @@ function sqlite_store.connect(url, is_first)
   error(problem, 0)
 end
 
+-- A transaction is one write to the disk, and who reads disturbs nobody. Two processes that open a new file
+-- at the same time are in each other's way here, and are told so at once, however long they would wait.
+local function use_log(database)
+  local deadline = core.monotonic() + BUSY_TIMEOUT / 1000
+  while true do
+    local ok, problem = pcall(database.rows, database, "PRAGMA journal_mode = WAL")
+    if ok then return end
+    if not tostring(problem):find("locked", 1, true) or core.monotonic() >= deadline then error(problem, 0) end
+    core.blocking_sleep(PAUSE)
+  end
+end
+
 --- Say how a new connection is to work.
 -- @tparam table database
 -- @raise the database's text
 function sqlite_store.prepare(database)
   database:rows(("PRAGMA busy_timeout = %d"):format(BUSY_TIMEOUT))
-  -- A transaction is one write to the disk, and who reads disturbs nobody.
-  database:rows("PRAGMA journal_mode = WAL")
+  use_log(database)
   database:execute("PRAGMA synchronous = FULL")
 end
 
