@@ -5,8 +5,8 @@ local scheduler_reload = require "saros.scheduler_reload"
 local testing = require "saros.testing"
 
 -- A scheduler that is kept to texts, as a service is to its file. `ran` has the names of the jobs that ran.
-local function new_keeper()
-  local keeper = {scheduler = saros.Scheduler(), ran = {}}
+local function new_keeper(store)
+  local keeper = {scheduler = saros.Scheduler {store = store}, ran = {}}
   local path = os.tmpname()
 
   -- Loads a text, the body of the file's function; the counts, or nil and what is wrong.
@@ -184,5 +184,27 @@ describe("saros.scheduler_reload", function()
     assert.same(counts(0, 0, 1, 0), keeper.load(text))
     saros.sleep(10)
     assert.same({"falsefalse", "later", "started later"}, keeper.ran)
+  end))
+
+  it("schedules many jobs in few transactions", testing.async(function()
+    local path = os.tmpname()
+    do
+      local keeper <close> = new_keeper("sqlite:" .. path)
+      assert.same(counts(300, 0, 0, 0), keeper.load [[
+        for i = 1, 300 do scheduler:schedule_recurring("job" .. i, run, 60, 60) end]])
+      local store = keeper.scheduler.store
+      store:renew()
+      assert.is_true(store.change >= 1 and store.change <= 5, store.change)
+    end
+    for _, suffix in ipairs {"", "-wal", "-shm"} do os.remove(path .. suffix) end
+  end))
+
+  it("raises what the store raises, as it is", testing.async(function()
+    local store = require("saros.memory_store").open("memory", {})
+    function store.adopt() error(saros.OSError("the disk is full"), 0) end
+    local keeper <close> = new_keeper(store)
+    local ok, failure = pcall(keeper.load, [[scheduler:schedule_once("a", run, 1)]])
+    assert.is_false(ok)
+    assert.is_true(saros.is_error(failure, saros.OSError))
   end))
 end)

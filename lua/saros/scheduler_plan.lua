@@ -35,7 +35,6 @@ local function place_of(self, definition)
   for i, other in ipairs(self.list) do
     if other == definition then return i end
   end
-  return #self.list + 1
 end
 
 -- What only fails when a job begins is to fail now.
@@ -53,7 +52,7 @@ function Plan:_add(name, fn, trigger, options)
   local definition = {
     name = name, fn = fn, trigger = trigger, signature = trigger:signature(), options = options, afterwards = {},
   }
-  self.list[place_of(self, former)] = definition
+  self.list[former and place_of(self, former) or #self.list + 1] = definition
   self.by_name[name] = definition
 end
 

@@ -2,6 +2,9 @@
 -- @module saros.scheduler_reload
 -- @local
 
+local core = require "saros.core"
+local TaskGroup = require "saros.task_group".TaskGroup
+
 local scheduler_reload = {}
 
 -- Whether a job has the same trigger as in the version before. One that ran only once and is over, or
@@ -19,6 +22,17 @@ end
 local function schedule(scheduler, definition)
   definition.options.replace = true
   scheduler:_add(definition.name, definition.fn, definition.trigger, definition.options, true)
+end
+
+-- A store in a database makes one transaction of what comes together, which matters when there are many jobs.
+local function schedule_all(scheduler, definitions)
+  local ok, failure = pcall(function()
+    local group <close> = TaskGroup()
+    for _, definition in ipairs(definitions) do group:create_task(schedule, scheduler, definition) end
+  end)
+  if ok then return end
+  local is_group = core.is_error(failure, core.errors.ExceptionGroup)
+  error(is_group and failure.errors[1] or failure, 0)
 end
 
 local function call_afterwards(scheduler, definition)
@@ -47,17 +61,19 @@ function scheduler_reload.apply(scheduler, plan, former)
   if former.stop_listening then former:stop_listening() end
   plan:start_listening()
   counts.cancelled = cancel_gone(scheduler, plan, former)
+  local changed = {}
   for _, definition in ipairs(plan.list) do
     local before, kind = former.by_name[definition.name], "unchanged"
     if is_unchanged(scheduler, definition, before) then
       replace_in_place(scheduler, definition)
     else
-      schedule(scheduler, definition)
+      changed[#changed + 1] = definition
       kind = before and "rescheduled" or "added"
     end
     counts[kind] = counts[kind] + 1
-    call_afterwards(scheduler, definition)
   end
+  schedule_all(scheduler, changed)
+  for _, definition in ipairs(plan.list) do call_afterwards(scheduler, definition) end
   return counts
 end
 
