@@ -29,9 +29,12 @@ local function look_up(id)
   return pid, fields[START_TIME], fields[1] ~= "Z"
 end
 
-local function host()
+-- Where processes have their numbers from: a machine, or a container, which may have the name of its host. The
+-- first process of each has started at another time.
+local function place()
   local name = read("/proc/sys/kernel/hostname")
-  return name and name:match("^[^\n]+")
+  local _, start = look_up("1")
+  return name and start and ("%s@%s"):format(name:match("^[^\n]+"), start)
 end
 
 -- Not from a generator that a program may have given a seed.
@@ -46,17 +49,17 @@ end
 -- @treturn string
 function claimant.new()
   local pid, start = look_up("self")
-  local where = host()
+  local where = place()
   local process = pid and start and where and ("%s/%s/%s"):format(where, pid, start) or "?/?/?"
   return ("%s/%016x"):format(process, random())
 end
 
---- Whether the process is one of this machine that has ended.
+--- Whether the process is one of this machine or container that has ended.
 -- @tparam string text
 -- @treturn boolean false also if nobody can tell
 function claimant.is_gone(text)
   local where, pid, start = text:match("^(.*)/(%d+)/(%d+)/%x+$")
-  if not pid or where ~= host() or not look_up("self") then return false end
+  if not pid or where ~= place() or not look_up("self") then return false end
   local _, its_start, is_running = look_up(pid)
   return its_start ~= start or not is_running
 end

@@ -15,7 +15,9 @@ local LOCK = 0x5a505
 local TURN = 10
 
 -- What a URL says unless it says otherwise, so that no statement waits for ever: seconds, milliseconds.
-local DEFAULTS = {"connect_timeout=10", "tcp_user_timeout=30000"}
+local DEFAULTS = {
+  "connect_timeout=10", "tcp_user_timeout=30000", "keepalives_idle=10", "keepalives_interval=5", "keepalives_count=3",
+}
 
 local BEGIN = ("BEGIN; SELECT pg_advisory_xact_lock(%d); "):format(LOCK)
   .. "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now"
