@@ -12,12 +12,16 @@ local function shared_store()
   local store = require("saros.memory_store").open("memory", {})
   store.renewals, store.cancelled = {}, {}
 
-  function store:renew()
+  function store:renew(is_changing)
     self.renewals[#self.renewals + 1] = saros.get_running_loop():time()
     local news = self.news or {}
     self.news = nil
     if self.on_renew then self.on_renew() end
-    return {jobs = news.jobs or {}, own = news.own or {}, lost = news.lost or {}, recover = news.recover or {}}
+    local jobs = {}
+    for name, state in pairs(news.jobs or {}) do
+      if not is_changing(name) then jobs[name] = state end
+    end
+    return {jobs = jobs, own = news.own or {}, lost = news.lost or {}, recover = news.recover or {}}
   end
 
   function store:cancel_runs(job)

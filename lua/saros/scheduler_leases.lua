@@ -107,9 +107,7 @@ local function take_news(self, news)
   local scheduler = self.scheduler
   for name, state in pairs(news.jobs) do
     local job = scheduler.jobs[name]
-    -- What this node is about to write comes back as news.
-    local is_changing = scheduler.scheduling[name] or job and scheduler.writer:is_pending(job)
-    if job and not is_changing then take_state(scheduler, job, state) end
+    if job then take_state(scheduler, job, state) end
   end
   for _, run in pairs(scheduler.tasks) do
     local fate = news.own[run.token]
@@ -143,7 +141,10 @@ local function renew(self)
   for _, run in pairs(scheduler.tasks) do
     if run.token then runs[#runs + 1] = run end
   end
-  local news = scheduler.store:renew()
+  local news = scheduler.store:renew(function(name)
+    local job = scheduler.jobs[name]
+    return scheduler.scheduling[name] or job and scheduler.writer:is_pending(job)
+  end)
   for _, run in ipairs(runs) do run.leased_at = asked_at end
   scheduler.clock:look()
   take_news(self, news)

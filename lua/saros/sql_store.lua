@@ -251,15 +251,19 @@ end
 
 -- ---- leases ----
 
-local function news_of_jobs(self, rows)
-  local states = {}
+-- The states of the jobs that this node has; and whether some are left out, because they are about to change.
+local function news_of_jobs(self, rows, is_changing)
+  local states, is_partial = {}, false
   for _, row in ipairs(rows) do
-    if self.known[row.name] and not self.saving[row.name] then
-      states[row.name] = to_state(row)
-      note_state(self, row.name, states[row.name])
+    local name = row.name
+    if self.saving[name] or is_changing(name) then
+      is_partial = true
+    elseif self.known[name] then
+      states[name] = to_state(row)
+      note_state(self, name, states[name])
     end
   end
-  return states
+  return states, is_partial
 end
 
 local function with_seconds(rows)
@@ -268,10 +272,12 @@ local function with_seconds(rows)
 end
 
 --- Renew the leases of the runs that are in progress, and see what others have done.
+-- @tparam fun(name:string):boolean is_changing whether the scheduler is about to change a job itself: what others have
+-- done to that is told the next time
 -- @treturn table `jobs`, the states of those that have changed, by name; `own`, the runs of this node, by token, that
 -- are lost or to be cancelled; `lost`, the runs of other nodes that were found lost; and `recover`, those that may be
 -- run again
-function SqlStore:renew()
+function SqlStore:renew(is_changing)
   local tokens = {}
   for token in pairs(self.held) do tokens[#tokens + 1] = token end
   local news = self.queue:submit({
@@ -280,14 +286,15 @@ function SqlStore:renew()
     lease = to_micros(self.lease),
     change = self.change,
   }, function() end):await()
-  self.change = news.change
+  local jobs, is_partial = news_of_jobs(self, news.jobs, is_changing)
+  if not is_partial then self.change = news.change end
   local lost = table.move(news.lost, 1, #news.lost, #self.lost + 1, self.lost)
   self.lost = {}
   local own = {}
   for _, row in ipairs(news.own) do
     own[row.token] = {is_lost = row.outcome ~= nil, is_recovered = row.recover > 0, is_cancelled = row.cancel == 1}
   end
-  return {jobs = news_of_jobs(self, news.jobs), own = own, lost = with_seconds(lost),
+  return {jobs = jobs, own = own, lost = with_seconds(lost),
     recover = with_seconds(news.recover)}
 end
 

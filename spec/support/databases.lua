@@ -21,6 +21,8 @@ local function eventually(condition)
   error("it did not come to pass in 10 seconds", 2)
 end
 
+local function never() return false end
+
 -- A job that is no more than a store has to know of it.
 local function bare_job(name, options)
   options = options or {}
@@ -291,6 +293,29 @@ function databases.specs(busted, new_url)
       end
     end))
 
+    it("tells all of them, also if a node is about to change the job itself", run(function()
+      local store, job = open_store("one"), bare_job("job")
+      store:adopt(job, job:state(), true)
+      local other, theirs = open_store("other"), bare_job("job")
+      other:adopt(theirs, theirs:state())
+      local state = theirs:state()
+      function theirs.state() return state end
+      state.cancelled = true
+      other:save(theirs)
+      -- All in one transaction: a claim, the news, and a change that comes after it.
+      local busy = bare_job("busy")
+      store:adopt(busy, busy:state(), true)
+      local claims = saros.create_task(store.claim, store, {fire_time = 1060, node = "one"}, busy, {})
+      local news = saros.create_task(store.renew, store, never)
+      local saved = saros.create_task(store.save, store, job)
+      for _, task in ipairs {claims, saved} do task:await() end
+      assert.is_nil(news:await().jobs.job)
+      assert.is_true(store:renew(never).jobs.job.cancelled)
+      assert.same({}, store:renew(never).jobs)
+      store:close()
+      other:close()
+    end))
+
     it("cancels a recurring job on all of them", run(function()
       local events = {}
       local first <close> = open_scheduler {node = "first"}
@@ -434,7 +459,7 @@ function databases.specs(busted, new_url)
       record.token = store:claim(record, job, {})
       local other = open_store("other")
       saros.sleep(LEASE * 1.5)
-      local news = other:renew()
+      local news = other:renew(never)
       assert.equal(1, #news.lost)
       assert.equal("slow", news.lost[1].node)
       assert.equal("lost", other:history("job", 1)[1].outcome)
@@ -453,7 +478,7 @@ function databases.specs(busted, new_url)
       record.token = store:claim(record, job, {})
       local other = open_store("other")
       saros.sleep(LEASE * 1.5)
-      assert.equal(1, #other:renew().recover)
+      assert.equal(1, #other:renew(never).recover)
       store:finish(record, job)
       local token, reason = other:claim({fire_time = record.fire_time, node = "other"}, job, {recovery = 1})
       assert.is_nil(token)
@@ -599,10 +624,10 @@ function databases.specs(busted, new_url)
 
     it("is made with others in one transaction when many come together", run(function()
       open {overlap = "allow"}
-      local before, tasks = store:renew() and store.change, {}
+      local before, tasks = store:renew(never) and store.change, {}
       for i = 1, 100 do tasks[i] = saros.create_task(claim, 1000 + 60 * i) end
       for _, task in ipairs(tasks) do assert.is_truthy(task:await().token) end
-      store:renew()
+      store:renew(never)
       assert.is_true(store.change - before <= 3)
       store:close()
     end))
