@@ -25,11 +25,17 @@ local function schedule(scheduler, definition)
 end
 
 -- A store in a database makes one transaction of what comes together, which matters when there are many jobs.
+local function schedule_together(scheduler, definitions)
+  local group <close> = TaskGroup()
+  for _, definition in ipairs(definitions) do group:create_task(schedule, scheduler, definition) end
+end
+
+local function schedule_each(scheduler, definitions)
+  for _, definition in ipairs(definitions) do schedule(scheduler, definition) end
+end
+
 local function schedule_all(scheduler, definitions)
-  local ok, failure = pcall(function()
-    local group <close> = TaskGroup()
-    for _, definition in ipairs(definitions) do group:create_task(schedule, scheduler, definition) end
-  end)
+  local ok, failure = pcall(scheduler.leases.is_shared and schedule_together or schedule_each, scheduler, definitions)
   if ok then return end
   local is_group = core.is_error(failure, core.errors.ExceptionGroup)
   error(is_group and failure.errors[1] or failure, 0)
