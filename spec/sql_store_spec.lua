@@ -46,18 +46,21 @@ describe("spec.support.postgresql", function()
     assert.is_nil(lfs.attributes(server.folder))
   end)
 
-  it("ends the server when the specs die", function()
-    local program <close> = process.start(os.getenv("SAROS_LUA"), "-e", [[
-      server = require "spec.support.postgresql".start()
-      print("started", server.url, server.folder)
-      io.stdout:flush()
-      require "system".sleep(60)]])
-    local url, folder = program:expect("started\t(%S+)\t(%S+)\n")
-    assert.is_true(can_connect(url))
-    program:signal("SIGKILL")
-    assert.is_true(disappears(folder))
-    assert.is_false(can_connect(url))
-  end)
+  for _, how in ipairs { "", "server:freeze()" } do
+    it("ends the server when the specs die" .. (how ~= "" and ", though it is frozen" or ""), function()
+      local program <close> = process.start(os.getenv("SAROS_LUA"), "-e", ([[
+        server = require "spec.support.postgresql".start()
+        %s
+        print("started", server.url, server.folder)
+        io.stdout:flush()
+        require "system".sleep(60)]]):format(how))
+      local url, folder = program:expect("started\t(%S+)\t(%S+)\n")
+      if how == "" then assert.is_true(can_connect(url)) end
+      program:signal("SIGKILL")
+      assert.is_true(disappears(folder))
+      assert.is_false(can_connect(url))
+    end)
+  end
 end)
 
 describe("saros.sql_store", function()

@@ -30,13 +30,16 @@ local SETTINGS = {
   "wal_level=minimal",
 }
 
--- Ends the server when a line comes, or the end of who would send it; Ctrl-C reaches this shell as well.
+-- Ends the server when a line comes, or the end of who would send it; Ctrl-C reaches this shell as well. What is
+-- frozen does not end.
 local WATCHER = [[
 trap "" HUP INT TERM
 cd /
+folder=%s
 read -r _
+{ read -r pid <"$folder/data/postmaster.pid" && kill -CONT "$pid" $(ps -o pid= --ppid "$pid"); } 2>/dev/null
 %s >/dev/null 2>&1
-rm -rf %s
+rm -rf "$folder"
 ]]
 
 local postgresql = {}
@@ -105,8 +108,8 @@ function postgresql.start()
     as_user = is_root and "runuser -u postgres -- " or "",
   }, Server)
   if is_root then run(quote_all { "chown", "postgres", self.folder }) end
-  self.watcher = assert(io.popen(WATCHER:format(control(self, "stop", "-m", "immediate", "-w"),
-    quote_all { self.folder }), "w"))
+  self.watcher = assert(io.popen(WATCHER:format(quote_all { self.folder },
+    control(self, "stop", "-m", "immediate", "-w")), "w"))
   initialize(self)
   self:start()
   self.url = url_of(self, "postgres")
