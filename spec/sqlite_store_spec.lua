@@ -124,6 +124,26 @@ describe("saros.sqlite_store", function()
       :format(path), raises(saros.RuntimeError, saros.Scheduler, {store = "sqlite:" .. path}).message)
   end))
 
+  -- What was under way used to come back to whoever had been told that it failed, which raised an error.
+  it("may be closed outside a task while it is used", async(function()
+    local store = require("saros.scheduler_stores").open("sqlite:" .. path, {lease = 30})
+    local contexts = scheduling.catch_errors()
+    local environment = require("luasql.sqlite3").sqlite3()
+    local connection = environment:connect(path)
+    -- Its turn comes when this one is over.
+    assert(connection:execute("BEGIN IMMEDIATE"))
+    local history = saros.create_task(store.history, store, "job", 1)
+    for _ = 1, 5 do saros.sleep(0) end
+    local pump = store.queue.task
+    saros.get_running_loop():call_soon(store.close, store)
+    assert.matches("cannot be used: it is closed$", raises(saros.RuntimeError, history.await, history).message)
+    assert(connection:execute("COMMIT"))
+    pump:await()
+    connection:close()
+    environment:close()
+    assert.same({}, contexts)
+  end))
+
   it("needs a task, as it has to wait", function()
     local loop = saros.new_event_loop()
     local failure

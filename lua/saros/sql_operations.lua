@@ -21,6 +21,9 @@ local VERSION = 1
 -- The values of `recover`: a lost run stays lost; is to be run again; has been claimed again.
 local STAYS_LOST, TO_RECOVER, RECOVERED = 0, 1, 2
 
+-- Old runs are dropped when there are more by this part of those that are kept.
+local TRIM_PART = 10
+
 -- Outcomes that count as failures.
 local IS_FAILURE = {failed = true, lost = true}
 
@@ -236,8 +239,9 @@ function operations.claim(transaction, operation)
 end
 
 -- Drop runs that ended long ago, but for those from the next fire time on: nothing is known of what
--- comes between them.
+-- comes between them. Those that are kept have to be counted for it, so it is done now and then.
 local function trim(transaction, operation, row)
+  if row.runs % math.max(1, operation.history // TRIM_PART) ~= 0 then return end
   local database, name = transaction.database, operation.name
   local oldest = database:row(
     "SELECT fire_time FROM saros_runs WHERE name = ? ORDER BY fire_time DESC LIMIT 1 OFFSET ?", name, operation.history)
@@ -284,7 +288,7 @@ end
 local function renew_leases(transaction, operation)
   if #operation.tokens == 0 then return {} end
   local tokens, database = list(operation.tokens), transaction.database
-  database:execute(("UPDATE saros_runs SET lease_until = ? WHERE token IN (%s) AND (outcome IS NULL)"):format(tokens),
+  database:execute(("UPDATE saros_runs SET lease_until = ? WHERE token IN (%s) AND outcome IS NULL"):format(tokens),
     transaction.now + operation.lease)
   return database:rows(("SELECT token, outcome, recover, cancel FROM saros_runs WHERE token IN (%s) "
     .. "AND (outcome IS NOT NULL OR cancel = 1)"):format(tokens))

@@ -133,10 +133,11 @@ local function take(self)
   return batch
 end
 
-local function settle(entry, result)
-  if not entry.future:cancelled() then
+-- It may have been closed meanwhile, outside a task: then whoever waited has been told.
+local function settle(self, entry, result)
+  if not entry.future:done() then
     entry.future:set_result(result)
-  elseif entry.abandoned then
+  elseif entry.abandoned and not self.is_closed then
     entry.abandoned(result)
   end
 end
@@ -152,7 +153,7 @@ local function pump(self)
     self.batch = take(self)
     if #self.batch > 0 then
       local results = send(self, list_operations(self.batch))
-      for i, entry in ipairs(self.batch) do settle(entry, results[i] or nil) end
+      for i, entry in ipairs(self.batch) do settle(self, entry, results[i] or nil) end
       self.batch = nil
     end
   end
