@@ -106,12 +106,18 @@ local option_kinds = {
   table = function(value) return type(value) == "table" end,
 }
 
-local function unknown_option(key, name, known)
+--- What is known, for the message that something is not.
+-- @tparam {[string]=any} known by name
+-- @treturn string the names in order
+function check.names(known)
   local names = {}
-  for option in pairs(known) do names[#names + 1] = option end
+  for name in pairs(known) do names[#names + 1] = name end
   table.sort(names)
-  local message = "unknown option '%s' for '%s' (known: %s)"
-  error(ValueError(message:format(tostring(key), name, table.concat(names, ", "))))
+  return table.concat(names, ", ")
+end
+
+local function unknown_option(key, name, known)
+  error(ValueError(("unknown option '%s' for '%s' (known: %s)"):format(tostring(key), name, check.names(known))))
 end
 
 --- A trailing table of options.

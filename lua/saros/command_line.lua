@@ -6,6 +6,8 @@
 
 local need_module = require "saros.need_module"
 
+local FAILED, BAD_USAGE = 1, 2
+
 local command_line = {}
 
 --- A parser, to be told of arguments and options.
@@ -18,14 +20,21 @@ function command_line.parser(name, description)
 end
 
 --- Read the arguments of a command.
--- @tparam table parser argparse's
 -- @tparam string name of the command
+-- @tparam fun():table new_parser makes a parser, as of `parser`
 -- @tparam {string,...} arguments the command line after the command's name
--- @treturn ?table the values by name; nil if they are wrong, which standard error then says
-function command_line.parse(parser, name, arguments)
+-- @treturn ?table the values by name; nil if there are none, which standard error then explains
+-- @treturn ?integer the exit status then: 1 where argparse is not installed, 2 for arguments that are wrong
+function command_line.read(name, new_parser, arguments)
+  local is_there, parser = pcall(new_parser)
+  if not is_there then
+    io.stderr:write(name, ": ", parser.message, "\n")
+    return nil, FAILED
+  end
   local ok, result = parser:pparse(arguments)
   if ok then return result end
   io.stderr:write(name, ": ", result, "\n", parser:get_usage(), "\n")
+  return nil, BAD_USAGE
 end
 
 --- The conversion of an option's value to a whole number, for argparse.

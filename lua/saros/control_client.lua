@@ -12,7 +12,7 @@ local wait_for = require "saros.wait_for".wait_for
 
 local errors, is_error = core.errors, core.is_error
 
-local OK, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+local OK, FAILED, INTERRUPTED = 0, 1, 130
 
 local TIME_LIMIT = 30 -- seconds
 local WATCH_INTERVAL = 1
@@ -174,13 +174,8 @@ end
 function control_client.main(name, arguments)
   local command, rest = split(arguments, performers)
   name = name .. " " .. command
-  local ok, parser = pcall(new_parser, name, command)
-  if not ok then
-    io.stderr:write(name, ": ", parser.message, "\n")
-    return FAILED
-  end
-  local given = command_line.parse(parser, name, rest)
-  if not given then return BAD_USAGE end
+  local given, status = command_line.read(name, function() return new_parser(name, command) end, rest)
+  if not given then return status end
   return perform(name, command, given)
 end
 

@@ -94,13 +94,6 @@ end
 
 -- ---- requests ----
 
-local function list_known()
-  local names = {}
-  for name in pairs(commands) do names[#names + 1] = name end
-  table.sort(names)
-  return table.concat(names, ", ")
-end
-
 local function check_field(name, value, command)
   local kind = command.fields[name]
   if not kind then fail("unknown field '%s'", name) end
@@ -111,7 +104,7 @@ local function find_command(request)
   if type(request) ~= "table" then fail("a request is an object") end
   if type(request.command) ~= "string" then fail("the field 'command' must be a string") end
   local command = commands[request.command]
-  if not command then fail("unknown command '%s' (known: %s)", request.command, list_known()) end
+  if not command then fail("unknown command '%s' (known: %s)", request.command, check.names(commands)) end
   for name, value in pairs(request) do
     if name ~= "command" then check_field(name, value, command) end
   end

@@ -60,13 +60,8 @@ end
 -- @tparam {string,...} arguments the command line after `cron`
 -- @treturn integer the exit status: 0, 1 if the expression never runs, 2 for a bad expression or option
 function cron_command.main(arguments)
-  local ok, parser = pcall(new_parser)
-  if not ok then
-    complain(parser.message)
-    return FAILED
-  end
-  local given = command_line.parse(parser, NAME, arguments)
-  if not given then return BAD_USAGE end
+  local given, status = command_line.read(NAME, new_parser, arguments)
+  if not given then return status end
   local parsed, expression = pcall(cron.parse, given.expression, {timezone = given.timezone})
   if parsed then return print_runs(expression, given.count) end
   if not core.is_error(expression, core.errors.ValueError) then error(expression, 0) end

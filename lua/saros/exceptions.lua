@@ -13,6 +13,7 @@ local core = require "saros.core"
 local check = require "saros.check"
 local error_text = require "saros.error_text"
 local logger = require "saros.logger"
+local safe_text = require "saros.safe_text"
 
 local EventLoop = core.EventLoop
 local KeyboardInterrupt = core.errors.KeyboardInterrupt
@@ -23,12 +24,6 @@ local PRINTED_APART = {message = true, exception = true, traceback = true}
 -- handlers[loop]: weak, because a handler usually refers to its loop.
 local handlers = setmetatable({}, {__mode = "k"})
 
-local function safe_tostring(value)
-  local ok, text = pcall(tostring, value)
-  if ok then return text end
-  return ("%s whose __tostring fails"):format(check.type_name(value))
-end
-
 local function indent(text)
   return (text:gsub("\n", "\n  "))
 end
@@ -38,33 +33,33 @@ local function sorted_fields(context)
   for name in pairs(context) do
     -- A task is a future, too, and need not be told of twice.
     local repeated = name == "future" and context.future == context.task
-    if not PRINTED_APART[name] and not repeated then names[#names + 1] = safe_tostring(name) end
+    if not PRINTED_APART[name] and not repeated then names[#names + 1] = safe_text(name) end
   end
   table.sort(names)
   return names
 end
 
 local function format_context(context)
-  local lines = {safe_tostring(context.message or "Unhandled exception in event loop")}
+  local lines = {safe_text(context.message or "Unhandled exception in event loop")}
   for _, name in ipairs(sorted_fields(context)) do
     local value = context[name]
     if name == "context" and type(value) == "table" then
       value = indent(format_context(value))
     elseif name == "source_traceback" then
-      name, value = "created at", safe_tostring(value)
+      name, value = "created at", safe_text(value)
     else
-      value = safe_tostring(value)
+      value = safe_text(value)
     end
     lines[#lines + 1] = name .. ": " .. value
   end
   if context.exception ~= nil then
     local exception, traceback = context.exception, context.traceback
-    lines[#lines + 1] = error_text(exception, traceback, safe_tostring)
+    lines[#lines + 1] = error_text(exception, traceback, safe_text)
     if traceback and core.is_error(exception) and exception.traceback == nil then
-      lines[#lines + 1] = safe_tostring(traceback)
+      lines[#lines + 1] = safe_text(traceback)
     end
   elseif context.traceback then
-    lines[#lines + 1] = safe_tostring(context.traceback)
+    lines[#lines + 1] = safe_text(context.traceback)
   end
   return table.concat(lines, "\n")
 end

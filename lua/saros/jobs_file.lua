@@ -4,6 +4,7 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
+local safe_text = require "saros.safe_text"
 local Plan = require "saros.scheduler_plan"
 
 local errors = core.errors
@@ -23,8 +24,7 @@ end
 
 -- One line, with its place unless the error names it itself.
 local function describe(path, line, failure)
-  local ok, text = pcall(tostring, failure)
-  text = (ok and text or "an error whose __tostring fails"):gsub("%s*\n.*", "")
+  local text = safe_text(failure):gsub("%s*\n.*", "")
   if line and text:sub(1, #path + 1) ~= path .. ":" then text = ("%s:%d: %s"):format(path, line, text) end
   return text
 end

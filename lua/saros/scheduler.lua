@@ -31,6 +31,7 @@ local overlap = require "saros.scheduler_overlap"
 local scheduler_options = require "saros.scheduler_options"
 local shutdown = require "saros.scheduler_shutdown"
 local stores = require "saros.scheduler_stores"
+local task_on = require "saros.task_on"
 local triggers = require "saros.scheduler_triggers"
 
 local wake = core.wait_queue.wake
@@ -494,7 +495,7 @@ end
 -- nothing can be waited for: runs are cancelled. Closing twice is harmless.
 -- @raise `CancelledError`, after all of that, without the wait; `RuntimeError` in one of its jobs
 function Scheduler:close()
-  local in_task = core.running_loop_or_nil() == self.loop and core.current_task()
+  local in_task = task_on(self.loop)
   if in_task then refuse_in_job(self, in_task) end
   if self.closed then return in_task and shutdown.wait_until(self, is_finished) or nil end
   self.closed = true

@@ -5,8 +5,6 @@
 local core = require "saros.core"
 local command_line = require "saros.command_line"
 
-local FAILED, BAD_USAGE = 1, 2
-
 local NAME = "saros scheduler"
 
 local DESCRIPTION = [[
@@ -93,13 +91,8 @@ end
 -- stop nothing
 function scheduler_command.main(arguments)
   if is_command(arguments) then return require("saros.control_client").main(NAME, arguments) end
-  local ok, parser = pcall(new_parser)
-  if not ok then
-    complain(parser.message)
-    return FAILED
-  end
-  local given = command_line.parse(parser, NAME, arguments)
-  if not given then return BAD_USAGE end
+  local given, status = command_line.read(NAME, new_parser, arguments)
+  if not given then return status end
   return run_service(given)
 end
 

@@ -15,6 +15,7 @@ local core = require "saros.core"
 local due = require "saros.scheduler_due"
 local logger = require "saros.logger"
 local overlap = require "saros.scheduler_overlap"
+local task_on = require "saros.task_on"
 local wait = require "saros.wait"
 
 local errors = core.errors
@@ -181,13 +182,9 @@ function Leases.start(scheduler, lease)
   return self
 end
 
-local function can_wait(self)
-  return core.running_loop_or_nil() == self.scheduler.loop and core.current_task() ~= nil
-end
-
 --- Hear now what others have done, where one can wait for it.
 function Leases:refresh()
-  if self.is_shared and can_wait(self) then renew(self) end
+  if self.is_shared and task_on(self.scheduler.loop) then renew(self) end
 end
 
 --- Ask other nodes to cancel their runs of a job.
@@ -196,7 +193,7 @@ end
 function Leases:cancel_runs(job)
   if not self.is_shared then return false end
   local future = self.scheduler.store:cancel_runs(job)
-  return can_wait(self) and future:await() or false
+  return task_on(self.scheduler.loop) and future:await() or false
 end
 
 --- Renew nothing any more.

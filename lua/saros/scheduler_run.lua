@@ -5,6 +5,7 @@
 local core = require "saros.core"
 local logger = require "saros.logger"
 local missed = require "saros.scheduler_missed"
+local safe_text = require "saros.safe_text"
 local timeout = require "saros.timeout"
 
 local errors, is_error = core.errors, core.is_error
@@ -19,11 +20,6 @@ local BUSY_PART = 0.2
 -- trigger's, nil for a run that this has not brought about.
 local Run = {}
 Run.__index = Run
-
-local function describe_text(value)
-  local ok, text = pcall(tostring, value)
-  return ok and text or "an error whose __tostring fails"
-end
 
 -- ---- one attempt ----
 
@@ -92,7 +88,7 @@ local function pause_before_retry(self, number, failure)
   local options = self.options
   local delay = backoff(options, number)
   logger.warn("%s", ("the job '%s' failed at attempt %d of %d, again in %.3g seconds: %s"):format(
-    self.job.name, number, options.retries + 1, delay, describe_text(failure.exception)))
+    self.job.name, number, options.retries + 1, delay, safe_text(failure.exception)))
   local ok, interruption = pcall(core.sleep, delay)
   if not ok then return interruption end
 end
@@ -220,7 +216,7 @@ end
 local function count_failure(self, failure, duration)
   local job = self.job
   job.failures = job.failures + 1
-  job.last_error = describe_text(failure.exception)
+  job.last_error = safe_text(failure.exception)
   report(self, failure)
   emit(self, "failed", duration, failure.exception)
 end

@@ -28,13 +28,6 @@ local function check_object(store)
   return store
 end
 
-local function list_known()
-  local names = {}
-  for name in pairs(MODULES) do names[#names + 1] = name end
-  table.sort(names)
-  return table.concat(names, ", ")
-end
-
 --- Open a store.
 -- @tparam string|table store a URL, or an object with the methods of a store
 -- @tparam table options those of the scheduler
@@ -45,7 +38,8 @@ function scheduler_stores.open(store, options)
   if type(store) ~= "string" then check.fail(1, "Scheduler", "string", store, " for option 'store'") end
   local module = MODULES[store:match("^[^:]*")]
   if not module then
-    error(core.errors.ValueError(("unknown store '%s' (known: %s)"):format(store_url.shown(store), list_known())))
+    local message = "unknown store '%s' (known: %s)"
+    error(core.errors.ValueError(message:format(store_url.shown(store), check.names(MODULES))))
   end
   return require(module).open(store, options)
 end

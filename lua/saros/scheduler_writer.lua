@@ -4,6 +4,7 @@
 -- @local
 
 local core = require "saros.core"
+local task_on = require "saros.task_on"
 
 local wake = core.wait_queue.wake
 local CancelledError = core.errors.CancelledError
@@ -68,7 +69,7 @@ end
 function Writer:settle()
   local scheduler = self.scheduler
   if not scheduler.leases.is_shared then return end
-  if core.running_loop_or_nil() ~= scheduler.loop or not core.current_task() then return end
+  if not task_on(scheduler.loop) then return end
   while self.task do
     local ok, failure = core.wait_queue.park(scheduler.changes)
     if not ok then error(failure, 0) end

@@ -13,6 +13,7 @@
 local core = require "saros.core"
 local Class = require "saros.class"
 local check = require "saros.check"
+local task_on = require "saros.task_on"
 local timeout = require "saros.timeout"
 
 local park, wake = core.wait_queue.park, core.wait_queue.wake
@@ -254,7 +255,7 @@ end
 -- aborted. Outside a task nothing can be waited for: the clients are aborted.
 function Server:__close()
   if self.loop:is_closed() then return end
-  if core.running_loop_or_nil() == self.loop and core.current_task() then return finish(self) end
+  if task_on(self.loop) then return finish(self) end
   self:close()
   cancel_handlers(self)
   self:abort_clients()

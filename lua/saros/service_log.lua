@@ -7,6 +7,7 @@
 
 local core = require "saros.core"
 local json = require "saros.json"
+local safe_text = require "saros.safe_text"
 
 local LEVELS = {"debug", "info", "warn", "error", "fatal"}
 
@@ -68,15 +69,10 @@ end
 
 -- ---- what nobody catches ----
 
-local function text_of(value)
-  local ok, text = pcall(tostring, value)
-  return ok and text or "an error whose __tostring fails"
-end
-
 local function traceback_of(context)
   local exception = context.exception
   local own = core.is_error(exception) and exception.traceback
-  return own and text_of(own) or context.traceback and text_of(context.traceback)
+  return own and safe_text(own) or context.traceback and safe_text(context.traceback)
 end
 
 --- An exception handler for the scheduler's loop. For people it writes what the default one does.
@@ -85,12 +81,12 @@ end
 function Log:report(scheduler, context)
   if self.format == "text" then return scheduler.loop:default_exception_handler(context) end
   local run = scheduler.tasks[context.task]
-  self:say("error", text_of(context.message or "Unhandled exception in event loop"), {
+  self:say("error", safe_text(context.message or "Unhandled exception in event loop"), {
     event = run and "failed",
     job = run and run.job.name,
     fire_time = run and run.fire_time,
     attempt = run and run.attempts,
-    error = context.exception ~= nil and text_of(context.exception) or nil,
+    error = context.exception ~= nil and safe_text(context.exception) or nil,
     traceback = traceback_of(context),
   })
 end

@@ -12,6 +12,7 @@
 local core = require "saros.core"
 local logger = require "saros.logger"
 local store_url = require "saros.store_url"
+local task_on = require "saros.task_on"
 local wait = require "saros.wait"
 local ThreadPoolExecutor = require "saros.executor".ThreadPoolExecutor
 
@@ -220,7 +221,7 @@ end
 -- @raise `CancelledError`
 function StoreQueue:close(seconds)
   if self.is_closed then return end
-  if core.running_loop_or_nil() == self.loop and core.current_task() then return finish(self, seconds) end
+  if task_on(self.loop) then return finish(self, seconds) end
   self.is_closed = true
   give_up(self)
   self.executor:shutdown {wait = false, cancel_futures = true}
