@@ -117,6 +117,19 @@ static int process_id(lua_State *L) {
   return 1;
 }
 
+/*** The path of the program that runs in this process; private.
+ * @function program_path
+ * @local
+ * @treturn ?string nil if the system does not tell
+ */
+static int program_path(lua_State *L) {
+  char path[4096];
+  size_t size = sizeof path;
+  if (uv_exepath(path, &size) != 0) return 0;
+  lua_pushlstring(L, path, size);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"get_running_loop", get_running_loop},
                                      {"running_loop_or_nil", running_loop_or_nil},
                                      {"is_error", saros__errors_is_error},
@@ -124,6 +137,7 @@ static const luaL_Reg functions[] = {{"get_running_loop", get_running_loop},
                                      {"cpu_count", cpu_count},
                                      {"host_name", host_name},
                                      {"process_id", process_id},
+                                     {"program_path", program_path},
                                      {NULL, NULL}};
 
 /*** Schedules a callback for the next iteration of the loop, from this thread or any other. Thread-safe

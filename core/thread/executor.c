@@ -473,17 +473,8 @@ static int process_pool(lua_State *L) {
   return 1;
 }
 
-/* The path of the program that runs in this process, or nil. */
-static int program_path(lua_State *L) {
-  char path[4096];
-  size_t size = sizeof path;
-  if (uv_exepath(path, &size) != 0) return 0;
-  lua_pushlstring(L, path, size);
-  return 1;
-}
-
 static const luaL_Reg functions[] = {
-    {"thread_pool", thread_pool}, {"process_pool", process_pool}, {"program_path", program_path}, {NULL, NULL}};
+    {"thread_pool", thread_pool}, {"process_pool", process_pool}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
     {"submit", executor_submit}, {"shutdown", executor_shutdown}, {NULL, NULL}};

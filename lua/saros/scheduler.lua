@@ -31,6 +31,7 @@ local overlap = require "saros.scheduler_overlap"
 local scheduler_options = require "saros.scheduler_options"
 local shutdown = require "saros.scheduler_shutdown"
 local stores = require "saros.scheduler_stores"
+local times = require "saros.scheduler_times"
 local task_on = require "saros.task_on"
 local triggers = require "saros.scheduler_triggers"
 
@@ -382,25 +383,6 @@ function Scheduler:run_now(name)
   return not left_out
 end
 
-local RESCHEDULE = {at = "number", delay = "number", expression = "string", interval = "number"}
-
-local function make_trigger(self, job, when)
-  if when.expression then return triggers.cron(when.expression, job.options.timezone or self.timezone) end
-  if when.at then return triggers.at(scheduler_options.time(when.at, 2, "reschedule")) end
-  local delay = when.delay and scheduler_options.delay(when.delay, 2, "reschedule")
-  if not when.interval then return triggers.once(delay) end
-  return triggers.interval(scheduler_options.interval(when.interval, 2, "reschedule"), delay or 0)
-end
-
--- Only `interval` and `delay` go together.
-local function check_when(when)
-  check.options(when, RESCHEDULE, 2, "reschedule")
-  local count = 0
-  for _ in pairs(when) do count = count + 1 end
-  if count == 1 or count == 2 and when.interval and when.delay then return end
-  error(ValueError("reschedule takes one of interval, delay, at and expression, or interval and delay"))
-end
-
 --- Let a job run at other times from now on. It keeps its function, its options and what was counted.
 -- @tparam string name the job's
 -- @tparam table when one of these, or `interval` and `delay`
@@ -412,9 +394,7 @@ end
 function Scheduler:reschedule(name, when)
   local job = find(self, name, "reschedule")
   check_open(self)
-  if type(when) ~= "table" then check.fail(2, "reschedule", "table", when) end
-  check_when(when)
-  local trigger = make_trigger(self, job, when)
+  local trigger = times.trigger(self, job, when)
   set_trigger(self, job, trigger, begin_trigger(self, job, trigger, true))
 end
 
