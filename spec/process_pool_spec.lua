@@ -216,7 +216,7 @@ describe("the end of a process pool #threads", function()
       assert.equal(0, processes.count())
       for _, pid in ipairs(pids) do assert.is_false(processes.is_alive(pid)) end
     end)
-    assert.equal(before, fds.count())
+    assert.is_true(fds.count() <= before)
   end)
 
   it("does what was submitted first", function()

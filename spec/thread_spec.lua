@@ -77,7 +77,7 @@ describe("thread #threads", function()
         local thread = saros.Thread {target = function() end}:start()
         thread:join()
       end
-      assert.equal(before, threads.settle(before))
+      assert.equal(0, threads.left(before))
     end)
 
     it("has a name, for the system too", function()

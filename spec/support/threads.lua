@@ -20,12 +20,14 @@ function threads.count()
   return #each()
 end
 
---- How many there are once there are as many as expected: one that has ended, and was waited for, is listed a
--- little longer.
-function threads.settle(expected)
+--- How many more there are than before, once those are gone that have ended: one that was waited for is listed a
+-- little longer. There may be fewer, as somebody else's may have ended meanwhile.
+-- @tparam integer before
+-- @treturn integer
+function threads.left(before)
   local deadline = system.monotime() + LIMIT
-  while threads.count() ~= expected and system.monotime() < deadline do system.sleep(0.001) end
-  return threads.count()
+  while threads.count() > before and system.monotime() < deadline do system.sleep(0.001) end
+  return math.max(0, threads.count() - before)
 end
 
 --- Their names, as a set.

@@ -26,7 +26,7 @@ describe("core.notify", function()
     local before = fds.count()
     core.notify(manager.address, "x")
     pcall(core.notify, "/nowhere/at/all", "x")
-    assert.equal(before, fds.count())
+    assert.is_true(fds.count() <= before)
   end)
 
   it("does not wait for a reader that does not read", function()

@@ -112,7 +112,7 @@ describe("core.thread.default_executor #threads", function()
         saros.to_thread(function() end)
         assert.is_true(threads.names().mine_0)
       end)
-      assert.equal(before, threads.settle(before))
+      assert.equal(0, threads.left(before))
       assert.is_nil(threads.names().mine_0)
     end)
 
@@ -157,7 +157,7 @@ describe("core.thread.default_executor #threads", function()
         for _ = 1, 3 do saros.to_thread(function() end) end
         saros.get_running_loop():run_in_executor(nil, saros.blocking_sleep, 0.02)
       end)
-      assert.equal(before, threads.settle(before))
+      assert.equal(0, threads.left(before))
     end)
   end)
 
