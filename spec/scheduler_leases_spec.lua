@@ -24,6 +24,9 @@ local function shared_store()
     return {jobs = jobs, own = news.own or {}, lost = news.lost or {}, recover = news.recover or {}}
   end
 
+  -- What these specs change themselves.
+  function store.has_changed(_, job) return job.paused end
+
   function store:cancel_runs(job)
     self.cancelled[#self.cancelled + 1] = job.name
     local future = saros.get_running_loop():create_future()
@@ -137,6 +140,17 @@ describe("saros.scheduler_leases", function()
       store.on_renew = function()
         store.on_renew = nil
         scheduler.jobs.job.paused = true
+        scheduler.writer:save(scheduler.jobs.job)
+      end
+      saros.sleep(15)
+      assert.is_true(scheduler:status().job.paused)
+    end))
+
+    it("also of what it is about to write how far it has come", with_scheduler(function(scheduler, store)
+      scheduler:schedule_recurring("job", print, 60, 60)
+      store.news = changed(scheduler, "job", {paused = true})
+      store.on_renew = function()
+        store.on_renew = nil
         scheduler.writer:save(scheduler.jobs.job)
       end
       saros.sleep(15)

@@ -138,7 +138,8 @@ describe("saros.sqlite_store", function()
     saros.get_running_loop():call_soon(store.close, store)
     assert.matches("cannot be used: it is closed$", raises(saros.RuntimeError, history.await, history).message)
     assert(connection:execute("COMMIT"))
-    pump:await()
+    -- What the thread had not begun yet is cancelled.
+    saros.wait {pump}
     connection:close()
     environment:close()
     assert.same({}, contexts)

@@ -20,8 +20,8 @@
 -- - `history(name, n)`: a list of the last `n` runs of a job, the newest first
 -- - `close()`: nothing more will be asked for
 --
--- A store that several nodes share has more: `renew(is_changing)`, `cancel_runs(job)` and `clock_offset()`, as in
--- `saros.sql_store`.
+-- A store that several nodes share has more: `renew(is_changing)`, `has_changed(job)`, `cancel_runs(job)` and
+-- `clock_offset()`, as in `saros.sql_store`.
 -- @module saros.memory_store
 -- @local
 

@@ -134,6 +134,14 @@ local function guard(self)
   self.timer = scheduler.loop:call_later(nearest or self.lease, guard, self)
 end
 
+-- Whether this node is about to store something else of a job than others have. That it stores how far the job has
+-- come is no such thing: a job that is late again and again would never be cancelled.
+local function is_changing(scheduler, name)
+  if scheduler.scheduling[name] then return true end
+  local job = scheduler.jobs[name]
+  return job ~= nil and scheduler.writer:is_pending(job) and scheduler.store:has_changed(job)
+end
+
 -- A lease begins when the store renews it, which is not before it is asked to.
 local function renew(self)
   local scheduler = self.scheduler
@@ -142,10 +150,7 @@ local function renew(self)
   for _, run in pairs(scheduler.tasks) do
     if run.token then runs[#runs + 1] = run end
   end
-  local news = scheduler.store:renew(function(name)
-    local job = scheduler.jobs[name]
-    return scheduler.scheduling[name] or job and scheduler.writer:is_pending(job)
-  end)
+  local news = scheduler.store:renew(function(name) return is_changing(scheduler, name) end)
   for _, run in ipairs(runs) do run.leased_at = asked_at end
   scheduler.clock:look()
   take_news(self, news)

@@ -25,7 +25,8 @@ local MOST_SECONDS = 9e12
 -- claimant: what tells this store's claims from those of any other process;
 -- held[token] = true for the runs that are in progress;
 -- lost: runs that were found lost when it was opened, of which `renew` tells;
--- known[name]: what of a job's state was last sent or seen; saving[name]: how many of its changes are on their way.
+-- known[name]: what of a job's state was last sent or seen; saving[name]: how many changes that another node might have
+-- made as well are on their way.
 local SqlStore = {}
 SqlStore.__index = SqlStore
 
@@ -141,7 +142,7 @@ local function note_state(self, name, state)
   self.known[name] = {paused = state.paused, cancelled = state.cancelled, misses = state.misses}
 end
 
--- What others did before is no news while a change of our own is on its way.
+-- What others did before is no news while such a change of our own is on its way.
 local function await_change(self, name, operation)
   self.saving[name] = (self.saving[name] or 0) + 1
   local future = self.queue:submit(operation)
@@ -179,7 +180,16 @@ function SqlStore:save(job)
   }
   job.missed_since = nil
   note_state(self, job.name, state)
-  await_change(self, job.name, operation)
+  if operation.paused or operation.cancelled then return await_change(self, job.name, operation) end
+  self.queue:submit(operation):await()
+end
+
+--- Whether a job is otherwise than was last stored or seen, in what news of others would undo.
+-- @tparam table job
+-- @treturn boolean
+function SqlStore:has_changed(job)
+  local known = self.known[job.name]
+  return known ~= nil and (job.paused ~= known.paused or job.misses ~= known.misses)
 end
 
 --- Ask the other nodes to cancel their runs of a job, which they hear of when they renew their leases.

@@ -119,27 +119,43 @@ return function(tools)
       end
     end))
 
-    it("tells all of them, also if a node is about to change the job itself", run(function()
+    -- What news a node has of a job that another one has cancelled, when its own change is stored right after them:
+    -- all in one transaction, because they pile up behind a claim.
+    local function news_before(change)
       local store, job = open_store("one"), bare_job("job")
       store:adopt(job, job:state(), true)
       local other, theirs = open_store("other"), bare_job("job")
       other:adopt(theirs, theirs:state())
-      local state = theirs:state()
-      function theirs.state() return state end
-      state.cancelled = true
+      local cancelled = theirs:state()
+      cancelled.cancelled = true
+      function theirs.state() return cancelled end
       other:save(theirs)
-      -- All in one transaction: a claim, the news, and a change that comes after it.
-      local busy = bare_job("busy")
+      other:close()
+      local busy, state = bare_job("busy"), job:state()
       store:adopt(busy, busy:state(), true)
+      for name, value in pairs(change) do state[name] = value end
+      function job.state() return state end
       local claims = saros.create_task(store.claim, store, {fire_time = 1060, node = "one"}, busy, {})
       local news = saros.create_task(store.renew, store, never)
       local saved = saros.create_task(store.save, store, job)
       for _, task in ipairs {claims, saved} do task:await() end
-      assert.is_nil(news:await().jobs.job)
-      assert.is_true(store:renew(never).jobs.job.cancelled)
+      return news:await().jobs, store
+    end
+
+    it("tells all of them, later if a node is about to pause the job itself", run(function()
+      local jobs, store = news_before {paused = true}
+      assert.is_nil(jobs.job)
+      local later = store:renew(never).jobs.job
+      assert.is_true(later.cancelled)
+      assert.is_true(later.paused)
       assert.same({}, store:renew(never).jobs)
       store:close()
-      other:close()
+    end))
+
+    it("tells all of them at once if a node stores how far the job has come", run(function()
+      local jobs, store = news_before {misses = 1}
+      assert.is_true(jobs.job.cancelled)
+      store:close()
     end))
 
     it("cancels a recurring job on all of them", run(function()
