@@ -567,7 +567,10 @@ describe("core.thread.channel", function()
           for _ = 1, 20 do
             local loop <close> = saros.new_event_loop()
             for _ = 1, 5 do
-              loop:create_task(function() sum = sum + (channel:recv() or 0) end)
+              loop:create_task(function()
+                local value = channel:recv()
+                sum = sum + (value or 0) -- what it is by now: others have added theirs meanwhile
+              end)
             end
             for _ = 1, 3 do
               loop:call_soon(math.abs, 1)
