@@ -593,6 +593,7 @@ describe("saros.scheduler", function()
         grace = { 0, "grace must be a positive number of seconds, got 0" },
         jitter = { -1, "jitter must be a number of seconds that is not negative, got -1" },
         retries = { -1, "retries must not be negative, got -1" },
+        recover = { 0, "recover must be true, false, or a positive number of times, got 0" },
         retry_delay = { -1, "retry_delay must be a number of seconds that is not negative, got -1" },
         retry_max_delay = { -2, "retry_max_delay must be a number of seconds that is not negative, got -2" },
         overlap = { "never", "overlap must be one of allow, queue, replace, skip, got 'never'" },

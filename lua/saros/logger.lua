@@ -2,6 +2,9 @@
 --
 -- A logger is an object with LuaLogging's methods `debug` `info` `warn` `error`
 -- `fatal`, called as `logger:error(format, ...)`. Without one, lines go to stderr.
+--
+-- What is said of a scheduler's job comes with one value more than the format uses: a
+-- table of fields such as `event` and `job`, for loggers that keep those.
 -- @module saros.logger
 
 local core = require "saros.core"

@@ -105,8 +105,9 @@ local RuntimeError, ValueError = errors.RuntimeError, errors.ValueError
 -- @tfield ?string coalesce which of several overdue runs are made up for: the `"latest"`, the default, or `"all"`
 -- @tfield ?number jitter up to how many seconds later each run begins, at random; the scheduler's
 -- @tfield ?string timezone of a cron expression, and for `schedule_cron` only; the scheduler's
--- @tfield ?boolean recover with a database, run again what another node did not come to the end of, because it
--- ended; the run has the same `fire_time` and a larger `token`. Without it, such a run is only marked as lost; false
+-- @tfield ?boolean|integer recover with a database, run again what another node did not come to the end of, because
+-- it ended; the run has the same `fire_time` and a larger `token`. A number is how many times at most, so that a run
+-- that kills its node does not kill all of them. Without it, such a run is only marked as lost; false
 -- @tfield ?boolean replace take the place of the job with this name, if there is one: its runs in progress
 -- go on, and a pause and what was counted stay; false
 

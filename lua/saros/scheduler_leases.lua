@@ -51,7 +51,8 @@ local function supersede(scheduler, job)
   if job.superseded then return end
   job.superseded = true
   stop_job(scheduler, job)
-  logger.warn("%s", ("another node has scheduled the job '%s' otherwise; this node does not run it"):format(job.name))
+  logger.warn("%s", ("another node has scheduled the job '%s' otherwise; this node does not run it"):format(job.name),
+    {event = "superseded", job = job.name})
 end
 
 local function take_pause(scheduler, job)
@@ -94,7 +95,8 @@ end
 
 local function report_lost(scheduler, lost)
   local text = ("the node '%s' ended during a run"):format(lost.node)
-  logger.warn("%s", ("%s of the job '%s', which is lost"):format(text, lost.name))
+  logger.warn("%s", ("%s of the job '%s', which is lost"):format(text, lost.name),
+    {event = "lost", job = lost.name, fire_time = lost.fire_time, node = lost.node})
   scheduler.events:emit("failed", lost.name, lost.fire_time, {error = errors.RuntimeError(text)})
 end
 
@@ -126,7 +128,7 @@ local function guard(self)
   local scheduler, now = self.scheduler, self.scheduler.loop:time()
   local nearest
   for _, run in pairs(scheduler.tasks) do
-    if run.token and run.options.recover then
+    if run.token and run:may_be_recovered() then
       local left = run.leased_at + self.lease - now
       if left <= 0 then run:lose() else nearest = math.min(nearest or left, left) end
     end

@@ -4,6 +4,7 @@
 
 local core = require "saros.core"
 local check = require "saros.check"
+local safe_text = require "saros.safe_text"
 
 local ValueError = core.errors.ValueError
 
@@ -25,7 +26,7 @@ local JOB = {
   grace = "number",
   jitter = "number",
   overlap = "string",
-  recover = "boolean",
+  recover = "any",
   replace = "boolean",
   retries = "integer",
   retry_delay = "number",
@@ -93,6 +94,15 @@ function scheduler_options.scheduler(options)
   return checked
 end
 
+-- How many times a run may be run again, nil for none.
+local function count_recoveries(recover)
+  if not recover then return nil end
+  if recover == true then return math.huge end
+  local count = math.type(recover) == "float" and math.tointeger(recover) or recover
+  if math.type(count) == "integer" and count > 0 then return count end
+  fail("recover must be true, false, or a positive number of times, got %s", safe_text(recover))
+end
+
 local function with_defaults(options, jitter)
   local all = setmetatable({jitter = jitter}, {__index = DEFAULTS})
   for name, value in pairs(options) do all[name] = value end
@@ -116,6 +126,7 @@ function scheduler_options.job(options, n, method, jitter)
   check_not_negative(options.jitter, "jitter")
   check_not_negative(options.retry_delay, "retry_delay")
   check_not_negative(options.retry_max_delay, "retry_max_delay")
+  options.recover = count_recoveries(options.recover)
   if options.retries < 0 then fail("retries must not be negative, got %d", options.retries) end
   return options
 end

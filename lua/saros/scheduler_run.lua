@@ -87,8 +87,10 @@ end
 local function pause_before_retry(self, number, failure)
   local options = self.options
   local delay = backoff(options, number)
-  logger.warn("%s", ("the job '%s' failed at attempt %d of %d, again in %.3g seconds: %s"):format(
-    self.job.name, number, options.retries + 1, delay, safe_text(failure.exception)))
+  local name, problem = self.job.name, safe_text(failure.exception)
+  local message = "the job '%s' failed at attempt %d of %d, again in %.3g seconds: %s"
+  logger.warn("%s", message:format(name, number, options.retries + 1, delay, problem),
+    {event = "retry", job = name, fire_time = self.fire_time, attempt = number, delay = delay, error = problem})
   local ok, interruption = pcall(core.sleep, delay)
   if not ok then return interruption end
 end
@@ -310,6 +312,12 @@ function Run:lose()
   if self.is_lost then return end
   self.is_lost = true
   self.task:cancel()
+end
+
+--- Whether another node may run it again when it is taken for lost.
+-- @treturn boolean
+function Run:may_be_recovered()
+  return (self.recovery or 0) < (self.options.recover or 0)
 end
 
 --- The run is over, however it ended.

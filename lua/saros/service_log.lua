@@ -62,8 +62,12 @@ end
 
 for _, level in ipairs(LEVELS) do
   Log[level] = function(self, format, ...)
-    local message = select("#", ...) > 0 and format:format(...) or format
-    self:say(level, (message:gsub("\n$", "")))
+    local count = select("#", ...)
+    local message = count > 0 and format:format(...) or format
+    local last = count > 0 and select(count, ...)
+    -- As `saros.logger` says.
+    local fields = type(last) == "table" and getmetatable(last) == nil and last or nil
+    self:say(level, (message:gsub("\n$", "")), fields)
   end
 end
 

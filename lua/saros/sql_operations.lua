@@ -24,6 +24,9 @@ local STAYS_LOST, TO_RECOVER, RECOVERED = 0, 1, 2
 -- Old runs are dropped when there are more by this part of those that are kept.
 local TRIM_PART = 10
 
+-- Which runs may have ended well although they were taken for lost.
+local WAS_NOT_LOST = ("outcome = 'lost' AND recover <> %d"):format(RECOVERED)
+
 -- Outcomes that count as failures.
 local IS_FAILURE = {failed = true, lost = true}
 
@@ -254,24 +257,36 @@ local function trim(transaction, operation, row)
   database:execute("UPDATE saros_jobs SET trimmed = ? WHERE name = ?", math.max(last, row.trimmed or last), name)
 end
 
+-- Write how a run ended, if it is in the state that is expected; whether it was.
+local function end_run(transaction, operation, expected)
+  return transaction.database:execute("UPDATE saros_runs SET outcome = ?, duration = ?, attempts = ?, error = ?, "
+      .. "lease_until = NULL WHERE token = ? AND " .. expected,
+    operation.outcome, operation.duration, operation.attempts, operation.error, operation.token) > 0
+end
+
+-- Write how a run ended. By how many the failures are more then; nil if it had ended before.
+local function count_failures(transaction, operation)
+  local count = IS_FAILURE[operation.outcome] and 1 or 0
+  if end_run(transaction, operation, "outcome IS NULL") then return count end
+  if operation.outcome == "lost" then return nil end
+  -- That it was lost was counted, and was wrong.
+  return end_run(transaction, operation, WAS_NOT_LOST) and count - 1 or nil
+end
+
 --- End a run. One that was taken for lost is known better now, unless it was run again.
 -- @tparam table transaction
 -- @tparam table operation `name` `token` `outcome` `duration` `attempts` `error`, `state`, and how many runs to keep
 -- (`history`)
 function operations.finish_run(transaction, operation)
   local database, name = transaction.database, operation.name
-  local ended = database:execute([[UPDATE saros_runs SET outcome = ?, duration = ?, attempts = ?, error = ?,
-      lease_until = NULL WHERE token = ? AND (outcome IS NULL OR outcome = 'lost' AND ? <> 'lost' AND recover <> ?)]],
-    operation.outcome, operation.duration, operation.attempts, operation.error, operation.token, operation.outcome,
-    RECOVERED)
+  local failures = count_failures(transaction, operation)
   local row = find_job(transaction, name)
-  if ended == 0 or not row then return end
+  if not failures or not row then return end
   local next_fire_time = row.next_fire_time
   if is_same(row, operation.state) then next_fire_time = later(next_fire_time, operation.state.next_fire_time) end
   database:execute([[UPDATE saros_jobs SET last_duration = ?, last_error = ?, failures = failures + ?,
       next_fire_time = ?, change = ? WHERE name = ?]],
-    operation.duration, operation.error, IS_FAILURE[operation.outcome] and 1 or 0, next_fire_time, change(transaction),
-    name)
+    operation.duration, operation.error, failures, next_fire_time, change(transaction), name)
   trim(transaction, operation, row)
 end
 

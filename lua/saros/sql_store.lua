@@ -230,7 +230,7 @@ function SqlStore:claim(run, job, how)
     latest = to_micros(how.latest),
     manual = how.manual,
     allow = job.options.overlap == "allow",
-    recover = job.options.recover,
+    recover = (how.recovery or 0) < (job.options.recover or 0),
     state = to_row(job:state(run)),
   }, function(result)
     -- Claimed for nobody.

@@ -63,6 +63,25 @@ return function(tools)
       assert.is_true(runs[1].token > token)
     end))
 
+    it("runs it again so many times, if the job says how many", run(function()
+      local job = bare_job("job", {recover = 2})
+      local at, again = now(), {}
+      local store = open_store("dead")
+      store:adopt(job, job:state(), true)
+      for recovery = 0, 2 do
+        assert.is_truthy(store:claim({fire_time = at, node = "dead"}, job, {recovery = recovery}))
+        store.queue:close(5) -- it is not heard of again
+        store = open_store("next")
+        saros.sleep(LEASE * 1.5)
+        local news = store:renew(never)
+        assert.equal(1, #news.lost)
+        again[recovery + 1] = #news.recover
+      end
+      assert.same({1, 1, 0}, again)
+      assert.equal(3, #store:history("job", 10))
+      store:close()
+    end))
+
     it("takes over what waited there for the end of a run", run(function()
       local anchor = math.floor(now() * 100) / 100
       local trigger = ("every %.17g s after 0 s"):format(0.3)
@@ -85,15 +104,18 @@ return function(tools)
       store:adopt(job, job:state(), true)
       local record = {fire_time = now(), node = "slow"}
       record.token = store:claim(record, job, {})
-      local other = open_store("other")
+      local other, theirs = open_store("other"), bare_job("job")
+      other:adopt(theirs, theirs:state())
       saros.sleep(LEASE * 1.5)
       local news = other:renew(never)
       assert.equal(1, #news.lost)
       assert.equal("slow", news.lost[1].node)
+      assert.equal(1, news.jobs.job.failures)
       assert.equal("lost", other:history("job", 1)[1].outcome)
       record.outcome, record.duration, record.attempts = "finished", 1, 1
       store:finish(record, job)
       assert.equal("finished", other:history("job", 1)[1].outcome)
+      assert.equal(0, other:renew(never).jobs.job.failures)
       store:close()
       other:close()
     end))

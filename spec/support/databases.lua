@@ -24,7 +24,8 @@ local function never() return false end
 local function bare_job(name, options)
   options = options or {}
   local job = {name = name, options = {
-    overlap = options.overlap or "skip", recover = options.recover, grace = options.grace, jitter = 0,
+    overlap = options.overlap or "skip", grace = options.grace, jitter = 0,
+    recover = options.recover == true and math.huge or options.recover,
   }}
   function job:state()
     return {
