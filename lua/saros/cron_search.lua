@@ -14,7 +14,10 @@ local DAY, LONGEST_WAY = calendar.DAY, calendar.LONGEST_WAY
 -- More than any number in a field.
 local ABOVE = 60
 
-local next_bit, previous_bit = bits.next, bits.previous
+-- The two ways to search: by how much a number changes, which bit of a set is the nearest that way from a number on,
+-- and where a field and a day begin.
+local FORWARD = {step = 1, find = bits.next, start = 0, time = 0}
+local BACKWARD = {step = -1, find = bits.previous, start = ABOVE, time = DAY - 1}
 
 local cron_search = {}
 
@@ -29,39 +32,49 @@ local function runs_on(fields, number)
   return fields.runs_on_it
 end
 
--- ---- forward ----
-
--- The first time of day at `time` or later; nil if none is left.
-local function next_time(fields, time)
+-- The nearest time of day from `time` on; nil if none is left.
+local function find_time(fields, time, way)
+  local find, start, step = way.find, way.start, way.step
   local hour, minute = time // 3600, time // 60 % 60
   if fields.hours >> hour & 1 == 1 then
     if fields.minutes >> minute & 1 == 1 then
-      local second = next_bit(fields.seconds, time % 60)
+      local second = find(fields.seconds, time % 60)
       if second then return hour * 3600 + minute * 60 + second end
     end
-    minute = next_bit(fields.minutes, minute + 1)
-    if minute then return hour * 3600 + minute * 60 + next_bit(fields.seconds, 0) end
+    minute = find(fields.minutes, minute + step)
+    if minute then return hour * 3600 + minute * 60 + find(fields.seconds, start) end
   end
-  hour = next_bit(fields.hours, hour + 1)
-  if hour then return hour * 3600 + next_bit(fields.minutes, 0) * 60 + next_bit(fields.seconds, 0) end
+  hour = find(fields.hours, hour + step)
+  if hour then return hour * 3600 + find(fields.minutes, start) * 60 + find(fields.seconds, start) end
 end
 
--- The first day at `number` or later. What is on no day of all kinds of months is on none at all.
-local function next_day(fields, number)
+-- The nearest day from `number` on. What is on no day of all kinds of months is on none at all.
+local function find_day(fields, number, way)
+  local find, start, step = way.find, way.start, way.step
   local year, month, day = calendar.date(number)
-  local last_year = year + LONGEST_WAY
-  while year <= last_year do
-    local found = next_bit(fields.months, month)
+  local first_year = year
+  while math.abs(year - first_year) <= LONGEST_WAY do
+    local found = find(fields.months, month)
     if found then
-      if found > month then day = 1 end
+      if found ~= month then day = start end
       month = found
-      day = next_bit(cron_days.of_month(fields, year, month), day)
+      day = find(cron_days.of_month(fields, year, month), day)
       if day then return calendar.day_number(year, month, day) end
-      month, day = month + 1, 1
+      month, day = month + step, start
     else
-      year, month, day = year + 1, 1, 1
+      year, month, day = year + step, start, start
     end
   end
+end
+
+local function search(fields, seconds, way)
+  local day = seconds // DAY
+  if runs_on(fields, day) then
+    local time = find_time(fields, seconds % DAY, way)
+    if time then return day * DAY + time end
+  end
+  day = find_day(fields, day + way.step, way)
+  return day and day * DAY + find_time(fields, way.time, way)
 end
 
 --- The first time that is allowed, not before another.
@@ -69,50 +82,7 @@ end
 -- @tparam integer seconds local seconds
 -- @treturn ?integer nil if there is none
 function cron_search.next(fields, seconds)
-  local day = seconds // DAY
-  if runs_on(fields, day) then
-    local time = next_time(fields, seconds % DAY)
-    if time then return day * DAY + time end
-  end
-  day = next_day(fields, day + 1)
-  return day and day * DAY + next_time(fields, 0)
-end
-
--- ---- backward ----
-
--- The last time of day at `time` or earlier; nil if there was none.
-local function previous_time(fields, time)
-  local hour, minute = time // 3600, time // 60 % 60
-  if fields.hours >> hour & 1 == 1 then
-    if fields.minutes >> minute & 1 == 1 then
-      local second = previous_bit(fields.seconds, time % 60)
-      if second then return hour * 3600 + minute * 60 + second end
-    end
-    minute = previous_bit(fields.minutes, minute - 1)
-    if minute then return hour * 3600 + minute * 60 + previous_bit(fields.seconds, ABOVE) end
-  end
-  hour = previous_bit(fields.hours, hour - 1)
-  if hour then
-    return hour * 3600 + previous_bit(fields.minutes, ABOVE) * 60 + previous_bit(fields.seconds, ABOVE)
-  end
-end
-
--- The last day at `number` or earlier.
-local function previous_day(fields, number)
-  local year, month, day = calendar.date(number)
-  local first_year = year - LONGEST_WAY
-  while year >= first_year do
-    local found = previous_bit(fields.months, month)
-    if found then
-      if found < month then day = ABOVE end
-      month = found
-      day = previous_bit(cron_days.of_month(fields, year, month), day)
-      if day then return calendar.day_number(year, month, day) end
-      month, day = month - 1, ABOVE
-    else
-      year, month, day = year - 1, 12, ABOVE
-    end
-  end
+  return search(fields, seconds, FORWARD)
 end
 
 --- The last time that is allowed, not after another.
@@ -120,13 +90,7 @@ end
 -- @tparam integer seconds local seconds
 -- @treturn ?integer nil if there is none
 function cron_search.previous(fields, seconds)
-  local day = seconds // DAY
-  if runs_on(fields, day) then
-    local time = previous_time(fields, seconds % DAY)
-    if time then return day * DAY + time end
-  end
-  day = previous_day(fields, day - 1)
-  return day and day * DAY + previous_time(fields, DAY - 1)
+  return search(fields, seconds, BACKWARD)
 end
 
 return cron_search
