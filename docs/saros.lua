@@ -192,7 +192,7 @@ saros.InvalidStateError = {}
 ---@field coalesce? string which of several overdue runs are made up for: the `"latest"`, the default, or `"all"`
 ---@field jitter? number up to how many seconds later each run begins, at random; the scheduler's
 ---@field timezone? string of a cron expression, and for `schedule_cron` only; the scheduler's
----@field recover? boolean|integer with a database, run again what another node did not come to the end of, because it ended; the run has the same `fire_time` and a larger `token`. A number is how many times at most, so that a run that kills its node does not kill all of them. Without it, such a run is only marked as lost; false
+---@field recover? boolean|integer with a database, run again what another node did not come to the end of, because it ended, with the same `fire_time` and a larger `token`; a number is how many times at most; else it is lost; false
 ---@field replace? boolean take the place of the job with this name, if there is one: its runs in progress go on, and a pause and what was counted stay; false
 
 ---How a job is, as `Scheduler:status` tells it.

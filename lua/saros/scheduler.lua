@@ -106,8 +106,7 @@ local RuntimeError, ValueError = errors.RuntimeError, errors.ValueError
 -- @tfield ?number jitter up to how many seconds later each run begins, at random; the scheduler's
 -- @tfield ?string timezone of a cron expression, and for `schedule_cron` only; the scheduler's
 -- @tfield ?boolean|integer recover with a database, run again what another node did not come to the end of, because
--- it ended; the run has the same `fire_time` and a larger `token`. A number is how many times at most, so that a run
--- that kills its node does not kill all of them. Without it, such a run is only marked as lost; false
+-- it ended, with the same `fire_time` and a larger `token`; a number is how many times at most; else it is lost; false
 -- @tfield ?boolean replace take the place of the job with this name, if there is one: its runs in progress
 -- go on, and a pause and what was counted stay; false
 
