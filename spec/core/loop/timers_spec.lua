@@ -125,10 +125,10 @@ describe("core.loop.timers", function()
 
   it("waits without using the processor", function()
     local real <close> = saros.new_event_loop()
-    real:call_later(0.03, function() end)
+    real:call_later(0.2, function() end)
     local busy = os.clock()
     real:run()
-    assert.is_true(os.clock() - busy < 0.02)
+    assert.is_true(os.clock() - busy < 0.1)
     assert.is_true(real:stats().iterations < 10)
   end)
 

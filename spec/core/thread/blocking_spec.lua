@@ -8,7 +8,7 @@ describe("saros.blocking_sleep #threads", function()
       local begin = saros.monotonic()
       assert.equal(0, select("#", saros.blocking_sleep(seconds)))
       local took = saros.monotonic() - begin
-      assert.is_true(took >= seconds and took < seconds + 1)
+      assert.is_true(took >= seconds and took < seconds + 5)
     end
   end)
 
@@ -17,7 +17,7 @@ describe("saros.blocking_sleep #threads", function()
     saros.blocking_sleep(0)
     saros.blocking_sleep(-10)
     saros.blocking_sleep(-math.huge)
-    assert.is_true(saros.monotonic() - begin < 1)
+    assert.is_true(saros.monotonic() - begin < 5)
   end)
 
   it("checks its argument", function()

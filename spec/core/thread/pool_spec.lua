@@ -15,8 +15,33 @@ local function with_executor(max_workers, fn)
   end
 end
 
+local LIMIT = 30 -- seconds
+
 local function nap(seconds)
   require("saros").blocking_sleep(seconds)
+end
+
+-- Submits a job that goes on when the gate is closed.
+local function submit_waiting(executor, gate)
+  return executor:submit(function() gate:recv() end)
+end
+
+local function await_all(futures)
+  saros.wait_for(saros.gather(futures), LIMIT)
+end
+
+-- Runs jobs each of which waits for all of them to begin, so that they end only if they run at the same time.
+local function run_together(executor, count)
+  local begun, gate, futures = saros.Channel(count), saros.Channel(), {}
+  for i = 1, count do
+    futures[i] = executor:submit(function()
+      begun:send(i)
+      gate:recv()
+    end)
+  end
+  for _ = 1, count do saros.wait_for(begun.recv, LIMIT, begun) end
+  gate:close()
+  await_all(futures)
 end
 
 -- Resident memory in KiB.
@@ -50,13 +75,13 @@ describe("core.thread.pool #threads", function()
   end)
 
   it("lets no job wait behind a long one while a worker is free", with_executor(2, function(executor)
-    local long = executor:submit(nap, 2)
-    local begin = saros.monotonic()
+    local gate <close> = saros.Channel()
+    local long = submit_waiting(executor, gate)
     local futures = {}
     for i = 1, 50 do futures[i] = executor:submit(nap, 0) end
-    saros.gather(futures):await()
-    assert.is_true(saros.monotonic() - begin < 1.5)
+    await_all(futures)
     assert.is_false(long:done())
+    gate:close()
     long:await()
   end))
 
@@ -67,14 +92,15 @@ describe("core.thread.pool #threads", function()
       for i = 1, 2000 do futures[i] = executor:submit(tiny) end
       saros.gather(futures):await()
     end
-    local begin, long = saros.monotonic(), nil
+    local gate <close> = saros.Channel()
+    local long
     for i = 1, 2000 do
       futures[i] = executor:submit(tiny)
-      if i == 1000 then long = executor:submit(nap, 2) end
+      if i == 1000 then long = submit_waiting(executor, gate) end
     end
-    saros.gather(futures):await()
-    assert.is_true(saros.monotonic() - begin < 1.5)
+    await_all(futures)
     assert.is_false(long:done())
+    gate:close()
     long:await()
   end))
 
@@ -82,11 +108,7 @@ describe("core.thread.pool #threads", function()
     local futures = {}
     for i = 1, 5000 do futures[i] = executor:submit(function() end) end
     saros.gather(futures):await()
-    local begin = saros.monotonic()
-    futures = {}
-    for i = 1, 4 do futures[i] = executor:submit(nap, 0.5) end
-    saros.gather(futures):await()
-    assert.is_true(saros.monotonic() - begin < 1.5)
+    run_together(executor, 4)
   end))
 
   -- Those that were there when the worker looked last are in its queue, later ones are not yet.
@@ -142,11 +164,8 @@ describe("core.thread.pool #threads", function()
   end))
 
   it("runs as many jobs at once as it has workers", with_executor(8, function(executor)
-    local begin, futures = saros.monotonic(), {}
-    for i = 1, 16 do futures[i] = executor:submit(nap, 0.3) end -- 4.8 seconds, one after the other
-    saros.gather(futures):await()
-    local took = saros.monotonic() - begin
-    assert.is_true(took >= 0.6 and took < 3)
+    run_together(executor, 8)
+    run_together(executor, 8)
   end))
 
   it("does the jobs in the order in which they came", with_executor(1, function(executor)
