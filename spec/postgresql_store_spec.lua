@@ -39,7 +39,7 @@ describe("saros.postgresql_store", function()
       database:execute("LOCK TABLE saros_store")
       local began = saros.get_running_loop():time()
       scheduler:schedule_once("job", function() ran = true end, 0)
-      for _ = 1, 500 do
+      for _ = 1, 3000 do
         if ran then break end
         saros.sleep(0.01)
       end

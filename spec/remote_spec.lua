@@ -108,7 +108,7 @@ describe("remote #threads", function()
     saros.sleep(0.02)
     task:cancel()
     raises(saros.CancelledError, task.await, task)
-    for _ = 1, 500 do
+    for _ = 1, 3000 do
       if threads.count() <= before then break end
       saros.sleep(0.01)
     end

@@ -84,7 +84,7 @@ describe("saros.sqlite_store", function()
       local lines = scheduling.logged(function()
         local scheduler <close> = saros.Scheduler {store = "sqlite:" .. path, node = "next", lease = 3600}
         scheduler:schedule_recurring("job", function(run) runs[#runs + 1] = run end, 0.3, {recover = true})
-        for _ = 1, 500 do
+        for _ = 1, 3000 do
           if #runs > 1 and scheduler:history("job")[1].outcome == "finished" then break end
           saros.sleep(0.01)
         end

@@ -10,12 +10,12 @@ local LEASE = 0.4
 
 -- Waits, for a limited time, until something is so.
 local function eventually(condition)
-  for _ = 1, 1000 do
+  for _ = 1, 3000 do
     local value = condition()
     if value then return value end
     saros.sleep(0.01)
   end
-  error("it did not come to pass in 10 seconds", 2)
+  error("it did not come to pass in 30 seconds", 2)
 end
 
 local function never() return false end
