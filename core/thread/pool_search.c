@@ -196,6 +196,8 @@ saros_job_t *saros__workers_search(saros_workers_t *pool, saros_worker_t *worker
     atomic_fetch_sub(&pool->searching, 1);
     begin_sample(worker);
     job = take_job(pool, worker, &other);
+    /* What has come into the inbox meanwhile called nobody, as this worker searched. */
+    if (!other && !is_empty(pool)) other = saros__workers_call(pool);
   }
   uv_mutex_unlock(&pool->lock);
   saros__worker_wake(other);

@@ -32,7 +32,8 @@ end
 
 -- Runs jobs each of which waits for all of them to begin, so that they end only if they run at the same time.
 local function run_together(executor, count)
-  local begun, gate, futures = saros.Channel(count), saros.Channel(), {}
+  local gate <close> = saros.Channel()
+  local begun, futures = saros.Channel(count), {}
   for i = 1, count do
     futures[i] = executor:submit(function()
       begun:send(i)
@@ -160,6 +161,14 @@ describe("core.thread.pool #threads", function()
       while saros.monotonic() < begin + pause do end
       for i, future in ipairs(futures) do assert.equal(i, future:await()) end
       assert.is_true(saros.monotonic() - begin < 5)
+    end
+  end))
+
+  -- It used to be left to that worker, which may be busy with another one for long.
+  it("calls another worker for what comes while one is looking", with_executor(4, function(executor)
+    for round = 1, 600 do
+      for _ = 1, round % 8 do executor:submit(function() end) end
+      run_together(executor, 4)
     end
   end))
 
