@@ -64,6 +64,12 @@ static void run_uv(saros_loop_t *loop, uv_run_mode mode) {
   loop->polling = false;
 }
 
+/* Takes in what has happened outside, without waiting for more. */
+static void look_outside(saros_loop_t *loop) {
+  if (loop->mailbox) loop->collect(loop);
+  run_uv(loop, UV_RUN_NOWAIT);
+}
+
 static bool must_go_on(const saros_loop_t *loop) {
   return !loop->stopping && !(loop->until_idle && saros__loop_is_idle(loop));
 }
@@ -72,7 +78,7 @@ static bool must_go_on(const saros_loop_t *loop) {
  * must wait. */
 static bool move_clock(lua_State *L, saros_loop_t *loop) {
   loop->iterating = true;
-  run_uv(loop, UV_RUN_NOWAIT);
+  look_outside(loop);
   loop->iterating = false;
   if (saros_ready_count(&loop->ready) > 0 || loop->has_error || loop->dirty || !must_go_on(loop)) return true;
   return saros__clock_move(L, loop);
@@ -84,7 +90,7 @@ static void wait_for_events(lua_State *L, saros_loop_t *loop) {
   uint64_t deadline = nearest_deadline(L, loop), begin = saros__now_ns();
   loop->iterating = true;
   if (deadline <= begin) {
-    run_uv(loop, UV_RUN_NOWAIT);
+    look_outside(loop);
     return;
   }
   if (loop->mailbox && loop->linger(loop, deadline)) {
@@ -122,8 +128,7 @@ static SAROS_ALWAYS_INLINE void poll_events(lua_State *L, saros_loop_t *loop) {
       return;
     }
     loop->iterating = true;
-    if (loop->mailbox) loop->collect(loop);
-    run_uv(loop, UV_RUN_NOWAIT);
+    look_outside(loop);
   }
   loop->polls_skipped = 0;
   loop->polled_at = cheap_ticks();

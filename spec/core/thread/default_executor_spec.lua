@@ -93,6 +93,20 @@ describe("core.thread.default_executor #threads", function()
     end)
   end)
 
+  it("is heard of although a timer is due in each iteration", function()
+    saros.run(function()
+      local loop, going = saros.get_running_loop(), true
+      local function again()
+        if going then loop:call_later(0, again) end
+      end
+      again()
+      local ok, result = pcall(saros.wait_for, saros.to_thread, 30, function() return "done" end)
+      going = false
+      assert.is_true(ok)
+      assert.equal("done", result)
+    end)
+  end)
+
   describe("loop:run", function()
     it("goes on while a job is out", function()
       local loop <close> = saros.new_event_loop()
