@@ -111,6 +111,21 @@ describe("saros.scheduler_shutdown", function()
       scheduler:close()
     end)
 
+    it("in a callback does not leave serve, or a scope, waiting for ever", async(function()
+      local scheduler = saros.Scheduler()
+      scheduler:on("finished", function() scheduler:close() end)
+      scheduler:schedule_once("short", nothing, 1)
+      scheduler:schedule_once("cleans up", function()
+        local ok, failure = pcall(saros.sleep, 100)
+        saros.sleep(3)
+        if not ok then error(failure, 0) end
+      end, 0)
+      saros.wait_for(scheduler.serve, 60, scheduler)
+      assert.equal(1 + 3, loop():time()) -- what was cancelled has ended
+      scheduler:close()
+      assert.equal(1 + 3, loop():time())
+    end))
+
     it("after the loop was closed is harmless", function()
       local scheduler
       local test = async(function()

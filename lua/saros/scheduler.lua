@@ -143,7 +143,7 @@ function Scheduler:init(options)
   self.scheduling = {} -- scheduling[name] = true while the store is asked about a job
   -- tasks[task]: its run.
   self.tasks, self.running, self.last_run = {}, 0, 0
-  self.stopping, self.closed, self.finished = false, false, false
+  self.stopping, self.closed, self.finished, self.abandoned = false, false, false, false
   self.hurried = 0 -- by how many signals more than the first
   self.changes = core.WaitQueue("Scheduler")
   -- That the program's own is not is nothing to the runs: nil is the empty one.
@@ -447,10 +447,6 @@ local function is_stopping(self)
   return self.stopping
 end
 
-local function is_finished(self)
-  return self.finished
-end
-
 local function refuse_in_job(self, task)
   if not (task and self.tasks[task]) then return end
   error(RuntimeError("a job cannot wait for its own end: it can stop the scheduler, but not close it"))
@@ -477,7 +473,7 @@ end
 function Scheduler:close()
   local in_task = task_on(self.loop)
   if in_task then refuse_in_job(self, in_task) end
-  if self.closed then return in_task and shutdown.wait_until(self, is_finished) or nil end
+  if self.closed then return in_task and shutdown.join(self) or nil end
   self.closed = true
   self:stop()
   if in_task then

@@ -34,6 +34,10 @@ local function is_idle(scheduler)
   return scheduler.running == 0
 end
 
+local function is_finished(scheduler)
+  return scheduler.finished
+end
+
 local function is_written(scheduler)
   return scheduler.writer:is_idle()
 end
@@ -70,17 +74,22 @@ local function cancel_all(scheduler)
 end
 
 -- Returns the cancellation of who waits.
+local function await_cancelled(scheduler)
+  local cancellation = wait_some(scheduler, is_idle, CLEAN_UP_TIME, 2)
+  if not is_idle(scheduler) then
+    logger.error("%s", "the scheduler has ended, but what it cancelled runs still: " .. name_running(scheduler))
+  end
+  return cancellation
+end
+
+-- Returns the cancellation of who waits.
 local function end_runs(scheduler)
   local seconds = scheduler.shutdown_timeout
   local cancellation = seconds > 0 and wait_some(scheduler, is_idle, seconds, 1) or nil
   if is_idle(scheduler) then return cancellation end
   logger.warn("%s", "the scheduler ends, and cancels what runs still: " .. name_running(scheduler))
   cancel_all(scheduler)
-  cancellation = wait_some(scheduler, is_idle, CLEAN_UP_TIME, 2) or cancellation
-  if not is_idle(scheduler) then
-    logger.error("%s", "the scheduler has ended, but what it cancelled runs still: " .. name_running(scheduler))
-  end
-  return cancellation
+  return await_cancelled(scheduler) or cancellation
 end
 
 -- However many states there are to be stored, as long as there is progress.
@@ -129,6 +138,18 @@ function shutdown.abandon(scheduler)
   cancel_all(scheduler)
   scheduler.leases:stop(false)
   scheduler.store:close()
+  scheduler.abandoned, scheduler.finished = true, true
+  wake(scheduler.changes, math.huge)
+end
+
+--- Wait for the end that another one has begun.
+-- @tparam table scheduler that is closed
+-- @raise `CancelledError`
+function shutdown.join(scheduler)
+  shutdown.wait_until(scheduler, is_finished)
+  -- Where it was closed, nothing could be waited for: here it can.
+  local cancellation = scheduler.abandoned and await_cancelled(scheduler)
+  if cancellation then error(cancellation, 0) end
 end
 
 -- ---- signals ----
