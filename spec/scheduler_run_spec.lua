@@ -50,6 +50,22 @@ describe("saros.scheduler_run", function()
       assert.is_nil(scheduler:status().flaky.last_error)
     end))
 
+    it("may be as many as there are integers, and come at once", async(function()
+      local scheduler <close> = saros.Scheduler()
+      local attempts, last = 0, 2000
+      local lines = logged(function()
+        scheduler:schedule_once("flaky", function()
+          attempts = attempts + 1
+          if attempts < last then error("no luck", 0) end
+        end, 0, { retries = math.maxinteger, retry_delay = 0 })
+        saros.sleep(1)
+      end)
+      assert.equal(last, attempts)
+      assert.equal("finished", scheduler:history("flaky")[1].outcome)
+      assert.equal("warn: the job 'flaky' failed at attempt 1 of 9223372036854775808, again in 0 seconds: no luck",
+        lines[1])
+    end))
+
     it("are not made for a run that fails as it is cancelled", async(function()
       local scheduler <close> = saros.Scheduler()
       local attempts, events, contexts = 0, record_events(scheduler), catch_errors()

@@ -16,6 +16,10 @@ local NUDGE = 1e-5
 -- After which part of a lease it is looked again whether another node still runs the job.
 local BUSY_PART = 0.2
 
+-- How many times the time between attempts is doubled at most. More would be infinitely many times as long, and of
+-- no time at all that is no number.
+local MOST_DOUBLINGS = 1000
+
 -- What is used of a job is what it was when the run began. `token` is nil until the run is claimed; `point` is the
 -- trigger's, nil for a run that this has not brought about.
 local Run = {}
@@ -76,7 +80,8 @@ end
 -- Twice as long after each attempt, and at random between half of that and all of it: what failed
 -- together does not come back together.
 local function backoff(options, number)
-  local longest = math.min(options.retry_delay * 2.0 ^ (number - 1), options.retry_max_delay)
+  local doublings = math.min(number - 1, MOST_DOUBLINGS)
+  local longest = math.min(options.retry_delay * 2.0 ^ doublings, options.retry_max_delay)
   return longest * (0.5 + 0.5 * math.random())
 end
 
@@ -88,8 +93,8 @@ local function pause_before_retry(self, number, failure)
   local options = self.options
   local delay = backoff(options, number)
   local name, problem = self.job.name, safe_text(failure.exception)
-  local message = "the job '%s' failed at attempt %d of %d, again in %.3g seconds: %s"
-  logger.warn("%s", message:format(name, number, options.retries + 1, delay, problem),
+  local message = "the job '%s' failed at attempt %d of %.0f, again in %.3g seconds: %s"
+  logger.warn("%s", message:format(name, number, options.retries + 1.0, delay, problem),
     {event = "retry", job = name, fire_time = self.fire_time, attempt = number, delay = delay, error = problem})
   local ok, interruption = pcall(core.sleep, delay)
   if not ok then return interruption end
@@ -97,7 +102,7 @@ end
 
 -- How the run ends, and what failed.
 local function make_attempts(self)
-  for number = 1, self.options.retries + 1 do
+  for number = 1, math.huge do
     local failure = attempt(self, number)
     if not failure then return "finished" end
     local exception = failure.exception
