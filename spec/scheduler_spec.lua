@@ -370,6 +370,29 @@ describe("saros.scheduler", function()
       end
     end))
 
+    it("does not wait for what a pause holds back", async(function()
+      for _, overlap in ipairs { "queue", "replace" } do
+        local scheduler <close> = saros.Scheduler()
+        local times, job = recorder()
+        local start = loop():time()
+        scheduler:schedule_recurring("slow", function()
+          job()
+          pcall(saros.sleep, 15)
+          saros.sleep(5)
+        end, 10, { overlap = overlap })
+        saros.sleep(12)
+        scheduler:pause("slow")
+        saros.sleep(100)
+        -- What was due after ten seconds waits still.
+        assert.is_true(scheduler:run_now("slow"))
+        saros.sleep(30)
+        scheduler:resume("slow")
+        saros.sleep(1)
+        assert.same({ start, start + 112, start + 142 }, times)
+        scheduler:cancel("slow")
+      end
+    end))
+
     it("gives each run a fire time of its own", async(function()
       local scheduler <close> = saros.Scheduler()
       scheduler:schedule_recurring("beat", nothing, 10, { overlap = "allow" })

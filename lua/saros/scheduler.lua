@@ -378,7 +378,7 @@ end
 function Scheduler:run_now(name)
   local job = find(self, name, "run_now")
   check_open(self)
-  local left_out = job.options.overlap == "skip" and not (job.running == 0 and #job.queue == 0)
+  local left_out = job.options.overlap == "skip" and not overlap.is_free(job)
   overlap.offer(self, job, {fire_time = self.clock:wall_time(), manual = true})
   return not left_out
 end

@@ -22,11 +22,18 @@ local function push(job, entry)
   end
 end
 
--- Take the first run out of the queue: its point, or the entry of one that has none.
-local function take(job)
-  local entry = job.queue[1]
+-- Which entry is the next to begin, nil if none is. Who asks for a run of a job that is paused wants it.
+local function find_next(job)
+  for i, entry in ipairs(job.queue) do
+    if entry.manual or not job.paused then return i end
+  end
+end
+
+-- Take a run out of the queue: its point, or the entry of one that has none.
+local function take(job, place)
+  local entry = job.queue[place]
   if not entry.first or entry.first == entry.last then
-    table.remove(job.queue, 1)
+    table.remove(job.queue, place)
     return entry.first, entry
   end
   local point = entry.first
@@ -70,20 +77,26 @@ end
 
 -- ---- whose turn it is ----
 
-local function may_start(scheduler, job)
-  local entry = job.queue[1]
-  if not entry or scheduler.stopping then return false end
-  -- Who asks for a run of a job that is paused wants it.
-  if job.paused and not entry.manual then return false end
-  return job.running == 0 or job.options.overlap == "allow"
+-- The place of what may begin now.
+local function find_startable(scheduler, job)
+  if scheduler.stopping or job.running > 0 and job.options.overlap ~= "allow" then return nil end
+  return find_next(job)
+end
+
+--- Whether a run would not have to wait for another one.
+-- @tparam table job
+-- @treturn boolean
+function overlap.is_free(job)
+  return job.running == 0 and find_next(job) == nil
 end
 
 --- Begin what waits, as far as it may.
 -- @tparam table scheduler
 -- @tparam table job
 function overlap.advance(scheduler, job)
-  while may_start(scheduler, job) do
-    local point, entry = take(job)
+  local place = find_startable(scheduler, job)
+  while place do
+    local point, entry = take(job, place)
     if not point then
       Run.start(scheduler, job, entry.fire_time, entry)
     elseif job.trigger:due(point) < overlap.limit(job, scheduler.clock:now(job.trigger)) then
@@ -91,6 +104,7 @@ function overlap.advance(scheduler, job)
     else
       Run.start(scheduler, job, job.trigger:fire_time(point), {point = point})
     end
+    place = find_startable(scheduler, job)
   end
 end
 
@@ -123,7 +137,7 @@ end
 -- asked for
 function overlap.offer(scheduler, job, entry)
   local policy = job.options.overlap
-  if policy == "allow" or job.running == 0 and #job.queue == 0 then
+  if policy == "allow" or overlap.is_free(job) then
     push(job, entry)
     overlap.advance(scheduler, job)
   else
