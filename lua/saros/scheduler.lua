@@ -22,10 +22,10 @@ local core = require "saros.core"
 local check = require "saros.check"
 local Class = require "saros.class"
 local Events = require "saros.scheduler_events"
-local Job = require "saros.scheduler_job"
 local Clock = require "saros.scheduler_clock"
 local Leases = require "saros.scheduler_leases"
 local Writer = require "saros.scheduler_writer"
+local beginning = require "saros.scheduler_beginning"
 local due = require "saros.scheduler_due"
 local overlap = require "saros.scheduler_overlap"
 local scheduler_options = require "saros.scheduler_options"
@@ -171,70 +171,16 @@ local function check_name(name, method)
   if name == "" then error(ValueError("the name of a job must not be empty")) end
 end
 
-local function check_open(self)
-  if self.stopping then error(RuntimeError("the scheduler is stopped")) end
-end
-
--- The job of a name that is free, or may be taken over; and whether it was known.
-local function claim_name(self, name, replace)
-  local job = self.jobs[name]
-  if self.scheduling[name] or job and not job:is_over() and not replace then
-    error(ValueError(("there is a job '%s' already (replace = true takes its place)"):format(name)))
-  end
-  if job then
-    if job:is_over() then job:reset() end
-    return job, true
-  end
-  self.job_count = self.job_count + 1
-  return Job.new(name, self.job_count), false
-end
-
--- Ask the store, which may take a while, whether a job goes on with what is stored, unless it is fresh.
-local function adopt(self, job, state, fresh)
-  self.scheduling[job.name] = true
-  local ok, stored = pcall(self.store.adopt, self.store, job, state, fresh)
-  self.scheduling[job.name] = nil
-  if not ok then error(stored, 0) end
-  check_open(self)
-  return stored
-end
-
--- Begin with a trigger, or go on with it. Returns the point to wait for.
-local function begin_trigger(self, job, trigger, fresh)
-  local point = trigger:begin(self.clock, job.last_fire_time)
-  local stored = adopt(self, job, job:state_with(trigger, point), fresh)
-  if not stored then return point end
-  job:restore(stored)
-  return due.continue(self, trigger, stored)
-end
-
-local function set_trigger(self, job, trigger, point)
-  if job.trigger then
-    overlap.drop(self, job)
-    self.clock:remove(job)
-  end
-  job.trigger = trigger
-  self.jobs[job.name] = job
-  due.await(self, job, point)
-end
-
--- All that schedules comes here. A subclass may do something else about it, see saros.scheduler_plan. Other
--- nodes may be about to do the same with the job (`together`): the first of them begins, the others go on with that.
+-- All that schedules comes here. A subclass may do something else about it, see saros.scheduler_plan.
 function Scheduler:_add(name, fn, trigger, options, together)
-  local former = self.jobs[name]
-  local is_over = former and former:is_over() and not former.superseded
-  local job, is_known = claim_name(self, name, options.replace)
-  local point = begin_trigger(self, job, trigger, is_known and (is_over or not together))
-  job.superseded = nil
-  job.fn, job.options = fn, options
-  set_trigger(self, job, trigger, point)
+  beginning.add(self, name, fn, trigger, options, together)
 end
 
 -- Check what all the methods have in common.
 local function check_job(self, method, name, fn)
   check_name(name, method)
   check.callable(fn, 2, method)
-  check_open(self)
+  beginning.check_open(self)
 end
 
 --- Run a function at a fixed rate: after the delay, then again and again. The times do not drift, however
@@ -377,7 +323,7 @@ end
 -- @raise as `pause`; `RuntimeError` once it is stopped
 function Scheduler:run_now(name)
   local job = find(self, name, "run_now")
-  check_open(self)
+  beginning.check_open(self)
   local left_out = job.options.overlap == "skip" and not overlap.is_free(job)
   overlap.offer(self, job, {fire_time = self.clock:wall_time(), manual = true})
   return not left_out
@@ -393,9 +339,9 @@ end
 -- @raise as `pause`, and as the method that schedules such a job
 function Scheduler:reschedule(name, when)
   local job = find(self, name, "reschedule")
-  check_open(self)
+  beginning.check_open(self)
   local trigger = times.trigger(self, job, when)
-  set_trigger(self, job, trigger, begin_trigger(self, job, trigger, true))
+  beginning.move(self, job, trigger)
 end
 
 -- ---- what can be seen ----
