@@ -1453,7 +1453,7 @@ function saros.Scheduler:schedule_once(name, fn, delay, options) end
 ---Run a function at a fixed rate: after the delay, then again and again. The times do not drift, however
 ---long runs take.
 ---
----Raises: `ValueError` for a name that is taken, an interval that is not positive, a negative delay, an unknown option or a value out of range; `RuntimeError` once it is stopped; `bad argument`
+---Raises: `ValueError` for a name that is taken, an interval that is not positive, a negative delay, an unknown option or a value out of range, and with a database for a name that is no UTF-8, has zeros or more than 1,000 bytes, and for a time that it cannot store; `RuntimeError` once it is stopped; `bad argument`
 ---@param name string the job's
 ---@param fn function any callable; it may suspend. Called with `args`, then a SchedulerRun
 ---@param interval number seconds, more than 0

@@ -191,7 +191,8 @@ end
 -- @tparam[opt=0] number delay seconds until the first run
 -- @tparam ?JobOptions options how it runs
 -- @raise `ValueError` for a name that is taken, an interval that is not positive, a negative delay, an
--- unknown option or a value out of range; `RuntimeError` once it is stopped; `bad argument`
+-- unknown option or a value out of range, and with a database for a name that is no UTF-8, has zeros or more than
+-- 1,000 bytes, and for a time that it cannot store; `RuntimeError` once it is stopped; `bad argument`
 function Scheduler:schedule_recurring(name, fn, interval, delay, options)
   if type(delay) == "table" and options == nil then delay, options = nil, delay end
   check_job(self, "schedule_recurring", name, fn)

@@ -22,6 +22,9 @@ local MICROSECONDS = 1e6
 -- Seconds since the epoch, or between two times, that a database's integers can hold.
 local MOST_SECONDS = 9e12
 
+-- Bytes of a name. PostgreSQL's indexes take some more, and it does not know that it refuses for good what is longer.
+local LONGEST_NAME = 1000
+
 -- claimant: what tells this store's claims from those of any other process;
 -- held[token] = true for the runs that are in progress;
 -- lost: runs that were found lost when it was opened, of which `renew` tells;
@@ -34,8 +37,13 @@ SqlStore.__index = SqlStore
 
 local function to_micros(seconds)
   if seconds == nil then return nil end
-  if math.abs(seconds) < MOST_SECONDS then return math.floor(seconds * MICROSECONDS + 0.5) end
+  if math.abs(seconds) <= MOST_SECONDS then return math.floor(seconds * MICROSECONDS + 0.5) end
   error(ValueError(("the time %g cannot be stored"):format(seconds)))
+end
+
+-- What is later than a database can say is as good as never.
+local function to_limited_micros(seconds)
+  return seconds and to_micros(math.min(seconds, MOST_SECONDS))
 end
 
 local function from_micros(micros)
@@ -48,8 +56,15 @@ local function to_text(text)
   return (text:gsub("[^\x20-\x7e\n\t]", function(char) return ("\\x%02x"):format(char:byte()) end))
 end
 
+local function can_store(name)
+  return #name <= LONGEST_NAME and to_text(name) == name
+end
+
 local function check_name(name)
-  if to_text(name) == name then return end
+  if can_store(name) then return end
+  if #name > LONGEST_NAME then
+    error(ValueError(("the name of a job must have at most %d bytes to be stored, got %d"):format(LONGEST_NAME, #name)))
+  end
   error(ValueError(("the name of a job must be UTF-8 without zeros to be stored, got '%s'"):format(to_text(name))))
 end
 
@@ -62,7 +77,7 @@ local function to_row(state)
   return {
     schedule = state.trigger,
     anchor = to_micros(state.anchor),
-    next_fire_time = to_micros(state.next_fire_time),
+    next_fire_time = to_limited_micros(state.next_fire_time),
     paused = to_number(state.paused),
     runs = state.runs,
     failures = state.failures,
@@ -225,9 +240,9 @@ function SqlStore:claim(run, job, how)
     node = to_text(run.node),
     claimant = self.claimant,
     claim = self.claims,
-    lease = to_micros(self.lease),
+    lease = to_limited_micros(self.lease),
     earliest = to_micros(how.earliest),
-    latest = to_micros(how.latest),
+    latest = to_limited_micros(how.latest),
     manual = how.manual,
     allow = job.options.overlap == "allow",
     recover = (how.recovery or 0) < (job.options.recover or 0),
@@ -253,6 +268,7 @@ function SqlStore:finish(run, job)
 end
 
 function SqlStore:history(name, n)
+  if not can_store(name) then return {} end
   local count = math.floor(math.min(n, 1e9))
   local list = self.queue:submit({kind = "history", name = name, count = count}, function() end):await()
   for i, row in ipairs(list) do list[i] = to_record(row) end
@@ -293,7 +309,7 @@ function SqlStore:renew(is_changing)
   local news = self.queue:submit({
     kind = "renew",
     tokens = tokens,
-    lease = to_micros(self.lease),
+    lease = to_limited_micros(self.lease),
     change = self.change,
   }, function() end):await()
   local jobs, is_partial = news_of_jobs(self, news.jobs, is_changing)

@@ -95,9 +95,32 @@ return function(tools)
       assert.equal("the name of a job must be UTF-8 without zeros to be stored, got 'a\\x00b'",
         raises(saros.ValueError, scheduler.schedule_once, scheduler, "a\0b", print, 1).message)
       raises(saros.ValueError, scheduler.schedule_once, scheduler, "\xff", print, 1)
+      -- PostgreSQL refused what was longer than its indexes take each time that it was tried again.
+      assert.equal("the name of a job must have at most 1000 bytes to be stored, got 1001",
+        raises(saros.ValueError, scheduler.schedule_once, scheduler, ("\u{e9}"):rep(500) .. "x", print, 1).message)
       assert.equal("the time 1e+300 cannot be stored",
         raises(saros.ValueError, scheduler.schedule_at, scheduler, "late", print, 1e300).message)
       assert.same({}, scheduler:status())
+    end))
+
+    it("knows no runs of a name that it cannot keep", run(function()
+      local scheduler <close> = open_scheduler()
+      scheduler:schedule_once("a", function() end, 60)
+      scheduler:run_now("a")
+      eventually(function() return #scheduler:history("a") == 1 end)
+      for _, name in ipairs {"a\0b", "\xff", ("x"):rep(1e6)} do assert.same({}, scheduler:history(name)) end
+    end))
+
+    it("takes what is too far in the future to be stored for never", run(function()
+      local scheduler <close> = open_scheduler {lease = 1e300}
+      local runs = 0
+      local function count_run() runs = runs + 1 end
+      scheduler:schedule_recurring("long", count_run, 1e300)
+      scheduler:schedule_once("never too late", count_run, 0, {grace = 1e300})
+      scheduler:schedule_once("long name: " .. ("\u{e9}"):rep(490), count_run, 0)
+      eventually(function() return runs == 3 end)
+      assert.equal(0, scheduler:status().long.failures)
+      assert.equal(1e300, scheduler:status().long.next_run_at)
     end))
   end)
 end
