@@ -387,6 +387,7 @@ function Scheduler:stop()
   self.stopping = true
   self.clock:stop()
   for _, job in pairs(self.jobs) do job.due = nil end
+  for _, run in pairs(self.tasks) do run:give_up() end
   wake(self.changes, math.huge)
 end
 

@@ -137,6 +137,14 @@ local function conditions(self)
   return {earliest = earliest, latest = clock:wall_time() + options.grace + options.jitter - late}
 end
 
+-- Wait before it is tried again to claim the run; whether to do so.
+local function wait_for_turn(self, seconds)
+  self.waits = true
+  core.sleep(seconds)
+  self.waits = false
+  return not self.scheduler.stopping
+end
+
 -- What to do when a run cannot be claimed, by the reason: return whether to try again.
 local refused = {}
 
@@ -146,10 +154,7 @@ function refused.taken(self)
   return self.manual
 end
 
-function refused.early(_, seconds)
-  core.sleep(seconds)
-  return true
-end
+refused.early = wait_for_turn
 
 -- The node that runs the job decides about its next runs, for all of them are due there as well. But
 -- what it lets wait would be lost if it died.
@@ -161,8 +166,7 @@ function refused.busy(self)
     return false
   end
   if self.manual and policy == "replace" then scheduler.leases:cancel_runs(self.job) end
-  core.sleep(scheduler.leases.lease * BUSY_PART)
-  return true
+  return wait_for_turn(self, scheduler.leases.lease * BUSY_PART)
 end
 
 function refused.late(self)
@@ -285,7 +289,7 @@ function Run.start(scheduler, job, fire_time, entry)
     recovery = entry.recovery,
     attempts = 0,
     -- What comes later has its place already, as there may be many runs.
-    task = nil, record = nil, token = nil, begun = nil, started = nil, leased_at = nil,
+    task = nil, record = nil, token = nil, begun = nil, started = nil, leased_at = nil, waits = nil,
   }, Run)
   job.last_fire_time = fire_time
   job.active[self] = true
@@ -310,6 +314,11 @@ function Run:cancel()
   if self.task == current then return end
   self.cancel_requested = true
   self.task:cancel()
+end
+
+--- Let the run not begin any more, if it waits for another node's run or for its time.
+function Run:give_up()
+  if self.waits then self:cancel() end
 end
 
 --- End the run because it may be another node's by now.

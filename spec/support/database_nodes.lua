@@ -229,5 +229,29 @@ return function(tools)
       end
       assert.same({"warn: another node has scheduled the job 'job' otherwise; this node does not run it"}, lines)
     end))
+
+    it("begins nothing on a node that is stopped while it waits for another one's run", run(function()
+      local first <close> = open_scheduler {node = "first"}
+      local second <close> = open_scheduler {node = "second"}
+      local runs, events, release = {}, {}, saros.Event()
+      for _, scheduler in ipairs {first, second} do
+        scheduler:schedule_recurring("job", function(info)
+          runs[#runs + 1] = info.node
+          release:wait()
+        end, 1000, 1000, {overlap = "queue"})
+      end
+      for _, name in ipairs {"started", "cancelled"} do
+        second:on(name, function(event) events[#events + 1] = event.event end)
+      end
+      first:run_now("job")
+      eventually(function() return #runs == 1 end)
+      second:run_now("job")
+      saros.sleep(LEASE)
+      second:stop()
+      release:set()
+      second:close()
+      assert.same({"first"}, runs)
+      assert.same({"cancelled"}, events)
+    end))
   end)
 end
