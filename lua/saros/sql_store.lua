@@ -27,7 +27,7 @@ local LONGEST_NAME = 1000
 
 -- claimant: what tells this store's claims from those of any other process;
 -- held[token] = true for the runs that are in progress;
--- lost: runs that were found lost when it was opened, of which `renew` tells;
+-- lost: runs that were found lost when it was opened, or for nobody, of which `renew` tells;
 -- known[name]: what of a job's state was last sent or seen; saving[name]: how many changes that another node might have
 -- made as well are on their way.
 local SqlStore = {}
@@ -151,6 +151,17 @@ function SqlStore:clock_offset()
   return self.queue.offset or 0
 end
 
+-- Have an operation performed, and wait for the result. It goes to `abandoned` when who waits is cancelled, even if
+-- that happens when it is there already.
+local function perform(self, operation, abandoned)
+  local future = self.queue:submit(operation, abandoned)
+  local ok, result = pcall(future.await, future)
+  if ok then return result end
+  local has_result = future:done() and not future:cancelled() and future:exception() == nil
+  if has_result and not self.queue.is_closed then abandoned(future:result()) end
+  error(result, 0)
+end
+
 -- ---- jobs ----
 
 local function note_state(self, name, state)
@@ -232,7 +243,7 @@ end
 
 function SqlStore:claim(run, job, how)
   self.claims = self.claims + 1
-  local future = self.queue:submit({
+  local result = perform(self, {
     kind = "claim",
     name = job.name,
     fire_time = to_micros(run.fire_time),
@@ -252,7 +263,6 @@ function SqlStore:claim(run, job, how)
     if not result.token then return end
     self.queue:submit(finish_operation(self, job, {token = result.token, outcome = "cancelled"}))
   end)
-  local result = future:await()
   if not result.token then return nil, result.reason, from_micros(result.wait) end
   run.started_at = from_micros(result.started_at)
   self.held[result.token] = true
@@ -276,6 +286,11 @@ function SqlStore:history(name, n)
 end
 
 -- ---- leases ----
+
+-- Runs are found lost once.
+local function note_lost(self, rows)
+  table.move(rows, 1, #rows, #self.lost + 1, self.lost)
+end
 
 -- The states of the jobs that this node has; and whether some are left out, because they are about to change.
 local function news_of_jobs(self, rows, is_changing)
@@ -306,15 +321,16 @@ end
 function SqlStore:renew(is_changing)
   local tokens = {}
   for token in pairs(self.held) do tokens[#tokens + 1] = token end
-  local news = self.queue:submit({
+  local news = perform(self, {
     kind = "renew",
     tokens = tokens,
     lease = to_limited_micros(self.lease),
     change = self.change,
-  }, function() end):await()
+  }, function(result) note_lost(self, result.lost) end)
   local jobs, is_partial = news_of_jobs(self, news.jobs, is_changing)
   if not is_partial then self.change = news.change end
-  local lost = table.move(news.lost, 1, #news.lost, #self.lost + 1, self.lost)
+  note_lost(self, news.lost)
+  local lost = self.lost
   self.lost = {}
   local own = {}
   for _, row in ipairs(news.own) do

@@ -103,6 +103,14 @@ return function(tools)
       store:close()
     end))
 
+    it("that nobody waits for when it is made is given back, too", run(function()
+      open()
+      tools.cancel_at_result(store, claim, 1060)
+      -- It stayed in progress until its lease was over.
+      tools.eventually(function() return store:history("job", 10)[1].outcome == "cancelled" end)
+      store:close()
+    end))
+
     it("of a run that is kept no more is refused, too", run(function()
       open {history = 3}
       for i = 1, 6 do

@@ -42,6 +42,16 @@ return function(tools)
       assert.same({"warn: the node 'dead' ended during a run of the job 'job', which is lost"}, lines)
     end))
 
+    it("tells of what was found lost for nobody", run(function()
+      local token = leave_run {fire_time = 1060}
+      local store = open_store("alive")
+      saros.sleep(2 * LEASE)
+      tools.cancel_at_result(store, store.renew, store, never)
+      assert.equal(token, store:renew(never).lost[1].token)
+      assert.same({}, store:renew(never).lost)
+      store:close()
+    end))
+
     it("runs again what is to be recovered, once, with a larger token", run(function()
       local at = now()
       local token = leave_run {trigger = ("at %.17g"):format(at), anchor = at, fire_time = at, recover = true}

@@ -2,6 +2,7 @@
 -- database has a clock of its own.
 
 local saros = require "saros"
+local raises = require "spec.support.raises"
 local stores = require "saros.scheduler_stores"
 
 local databases = {}
@@ -19,6 +20,20 @@ local function eventually(condition)
 end
 
 local function never() return false end
+
+-- Call a function in a task that is cancelled when the result of what it asks the store for is there already.
+local function cancel_at_result(store, fn, ...)
+  local queue, task = store.queue, nil
+  local submit = queue.submit
+  function queue.submit(...)
+    queue.submit = nil
+    local future = submit(...)
+    future:add_done_callback(function() task:cancel() end)
+    return future
+  end
+  task = saros.create_task(fn, ...)
+  raises(saros.CancelledError, task.await, task)
+end
 
 -- A job that is no more than a store has to know of it.
 local function bare_job(name, options)
@@ -93,6 +108,7 @@ function databases.specs(busted, new_url)
   local tools = {
     describe = busted.describe, it = busted.it, run = run, now = now, open_scheduler = open_scheduler,
     open_store = open_store, eventually = eventually, bare_job = bare_job, never = never, lease = LEASE,
+    cancel_at_result = cancel_at_result,
   }
   for _, part in ipairs {"restarts", "nodes", "deaths", "claims"} do
     require("spec.support.database_" .. part)(tools)
