@@ -1464,7 +1464,8 @@ function saros.Scheduler:schedule_recurring(name, fn, interval, delay, options) 
 
 ---Wait until `stop` or a signal, SIGTERM or SIGINT, then close the scheduler. A second signal does not
 ---wait for what runs, but cancels it at once; a third does not wait for that either. A cancellation
----closes the scheduler as well. While it waits, it takes the place of other handlers of these signals.
+---closes the scheduler as well. While it waits, it takes the place of other handlers of these signals; of several
+---schedulers that serve on a loop all get the signal.
 ---
 ---Raises: `CancelledError`; `RuntimeError` in one of its jobs, and outside a task
 function saros.Scheduler:serve() end

@@ -179,6 +179,23 @@ describe("saros.scheduler_shutdown", function()
       assert.same({ 0, 10 }, times)
     end))
 
+    -- In real time, as no virtual clock waits for signals.
+    it("of several schedulers on one loop ends at a signal, however many have ended before", function()
+      saros.run(function()
+        local schedulers, tasks = {}, {}
+        for i = 1, 3 do
+          schedulers[i] = saros.Scheduler()
+          tasks[i] = saros.create_task(schedulers[i].serve, schedulers[i])
+        end
+        saros.sleep(0)
+        schedulers[3]:stop()
+        tasks[3]:await()
+        -- Its end took the signals from the others.
+        os.execute("kill -TERM $PPID")
+        for i = 1, 2 do saros.wait_for(tasks[i], 60) end
+      end)
+    end)
+
     it("cannot be called in a callback, which could not wait", async(function()
       local scheduler <close> = saros.Scheduler()
       local contexts, times, job = catch_errors(), recorder()

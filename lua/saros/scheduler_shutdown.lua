@@ -154,13 +154,27 @@ end
 
 -- ---- signals ----
 
+-- serving[loop]: the schedulers that wait for signals there, each as often as it does. A signal is for all of them.
+local serving = setmetatable({}, {__mode = "k"})
+
 local Signals = {}
+Signals.__index = Signals
 
 function Signals:__close()
-  for _, name in ipairs(SIGNALS) do self.loop:remove_signal_handler(name) end
+  local loop = self.scheduler.loop
+  local schedulers = serving[loop]
+  for i, scheduler in ipairs(schedulers) do
+    if scheduler == self.scheduler then
+      table.remove(schedulers, i)
+      break
+    end
+  end
+  if #schedulers > 0 then return end
+  serving[loop] = nil
+  for _, name in ipairs(SIGNALS) do loop:remove_signal_handler(name) end
 end
 
-local function on_signal(scheduler)
+local function take_signal(scheduler)
   if scheduler.stopping then
     scheduler.hurried = scheduler.hurried + 1
     wake(scheduler.changes, math.huge)
@@ -169,13 +183,24 @@ local function on_signal(scheduler)
   end
 end
 
+local function on_signal(schedulers)
+  local told = {}
+  for _, scheduler in ipairs(schedulers) do
+    if not told[scheduler] then take_signal(scheduler) end
+    told[scheduler] = true
+  end
+end
+
 --- Stop at a signal, and stop waiting at the next ones.
 -- @tparam table scheduler
 -- @treturn table for a `<close>` variable
 function shutdown.watch_signals(scheduler)
   local loop = scheduler.loop
-  for _, name in ipairs(SIGNALS) do loop:add_signal_handler(name, on_signal, scheduler) end
-  return setmetatable({loop = loop}, Signals)
+  local schedulers = serving[loop] or {}
+  serving[loop] = schedulers
+  table.insert(schedulers, scheduler)
+  for _, name in ipairs(SIGNALS) do loop:add_signal_handler(name, on_signal, schedulers) end
+  return setmetatable({scheduler = scheduler}, Signals)
 end
 
 return shutdown
