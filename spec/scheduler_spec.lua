@@ -612,6 +612,7 @@ describe("saros.scheduler", function()
 
     it("options out of range", function()
       for option, case in pairs {
+        args = { { n = -1 }, "the n of args must be an integer that is not negative, got -1" },
         timeout = { 0, "timeout must be a positive number of seconds, got 0" },
         grace = { 0, "grace must be a positive number of seconds, got 0" },
         jitter = { -1, "jitter must be a number of seconds that is not negative, got -1" },

@@ -94,6 +94,12 @@ function scheduler_options.scheduler(options)
   return checked
 end
 
+local function check_args(args)
+  local n = args.n
+  if n == nil or math.type(n) == "integer" and n >= 0 then return end
+  fail("the n of args must be an integer that is not negative, got %s", safe_text(n))
+end
+
 -- How many times a run may be run again, nil for none.
 local function count_recoveries(recover)
   if not recover then return nil end
@@ -121,6 +127,7 @@ function scheduler_options.job(options, n, method, jitter)
   options = with_defaults(check.options(options, known, n, method), jitter)
   check_choice(options, "coalesce")
   check_choice(options, "overlap")
+  if options.args then check_args(options.args) end
   if options.timeout then check_positive(options.timeout, "timeout") end
   if options.grace then check_positive(options.grace, "grace") end
   check_not_negative(options.jitter, "jitter")
