@@ -79,6 +79,8 @@ describe("saros.check", function()
         raised(check.options, {limit = 1.5}, known, 1, "f"))
       assert.matches("option 'on_block': function expected, got string",
         raised(check.options, {on_block = "print"}, known, 1, "f"))
+      assert.matches("option 'timeout': number expected, got NaN",
+        raised(check.options, {timeout = 0 / 0}, {timeout = "number"}, 1, "f"))
     end)
 
     it("refuses what is no table", function()

@@ -137,8 +137,9 @@ function check.options(options, known, n, name)
     if not kind then unknown_option(key, name, known) end
     if not option_kinds[kind](value) then
       local expected = kind == "callable" and "function" or kind
+      local got = value ~= value and "NaN" or check.type_name(value)
       local message = "bad argument #%d to '%s' (option '%s': %s expected, got %s)"
-      blame_caller(message:format(n, name, key, expected, check.type_name(value)))
+      blame_caller(message:format(n, name, key, expected, got))
     end
   end
   return options
