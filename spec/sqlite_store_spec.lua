@@ -124,6 +124,35 @@ describe("saros.sqlite_store", function()
       :format(path), raises(saros.RuntimeError, saros.Scheduler, {store = "sqlite:" .. path}).message)
   end))
 
+  -- No run of its jobs was claimed any more, as those of a job that another node has scheduled otherwise.
+  it("goes on with what it knows of its jobs when somebody has made the tables anew", async(function()
+    local runs = 0
+    local function open()
+      local scheduler = saros.Scheduler {store = "sqlite:" .. path, lease = 86400}
+      scheduler:schedule_recurring("beat", function() runs = runs + 1 end, 10, 10)
+      scheduler:schedule_recurring("paused", function() end, 10, 10)
+      return scheduler
+    end
+    do
+      local scheduler <close> = open()
+      saros.sleep(25)
+      local environment = require("luasql.sqlite3").sqlite3()
+      local connection = environment:connect(path)
+      assert(connection:execute("DELETE FROM saros_runs"))
+      assert(connection:execute("DELETE FROM saros_jobs"))
+      connection:close()
+      environment:close()
+      scheduler:pause("paused")
+      saros.sleep(30)
+      assert.equal(5, runs)
+    end
+    local scheduler <close> = open()
+    assert.equal(5, scheduler:status().beat.runs)
+    assert.is_true(scheduler:status().paused.paused)
+    saros.sleep(10)
+    assert.equal(6, runs)
+  end))
+
   -- What was under way used to come back to whoever had been told that it failed, which raised an error.
   it("may be closed outside a task while it is used", async(function()
     local store = require("saros.scheduler_stores").open("sqlite:" .. path, {lease = 30})

@@ -135,6 +135,15 @@ function operations.adopt(transaction, operation)
     state.last_run_at, state.last_duration, state.last_error, change(transaction), name)
 end
 
+-- The row of a job, and whether it is a new one. Where there was none, somebody has made the database anew, and the
+-- job goes on with what its node knows of it.
+local function need_job(transaction, operation)
+  local row = find_job(transaction, operation.name)
+  if row then return row, false end
+  operations.adopt(transaction, operation)
+  return find_job(transaction, operation.name), true
+end
+
 -- The later of two next fire times; nil, that there is none, is the latest.
 local function later(a, b)
   if a == nil or b == nil then return nil end
@@ -145,11 +154,11 @@ end
 -- @tparam table transaction
 -- @tparam table operation `name`, `state`, `paused`, `cancelled`; and `missed`, how many runs since `missed_since`
 function operations.save(transaction, operation)
-  local row = find_job(transaction, operation.name)
-  if not row or not is_same(row, operation.state) then return end
+  local row, is_new = need_job(transaction, operation)
+  if not is_same(row, operation.state) then return end
   local misses = row.misses
   -- Every node misses the same runs. Who tells first has moved what is next.
-  if operation.missed > 0 and row.next_fire_time and row.next_fire_time <= operation.missed_since then
+  if not is_new and operation.missed > 0 and row.next_fire_time and row.next_fire_time <= operation.missed_since then
     misses = misses + operation.missed
   end
   local paused, cancelled = operation.paused, operation.cancelled
@@ -177,7 +186,7 @@ local RUN = "SELECT * FROM saros_runs WHERE name = ? AND fire_time = ? AND recov
 
 -- Why a run cannot be claimed now, and for how many microseconds; nil if it can.
 local function refusal(transaction, operation, row)
-  if not row or not is_same(row, operation.state) then return "superseded" end
+  if not is_same(row, operation.state) then return "superseded" end
   if row.cancelled ~= 0 then return "cancelled" end
   if operation.manual then return nil end
   if row.paused ~= 0 then return "paused" end
@@ -228,7 +237,7 @@ function operations.claim(transaction, operation)
   if taken and taken.claimant == operation.claimant and taken.claim == operation.claim then
     return {token = taken.token, started_at = taken.started_at}
   end
-  local row = find_job(transaction, name)
+  local row = need_job(transaction, operation)
   local reason, wait = refusal(transaction, operation, row)
   if reason then return {reason = reason, wait = wait} end
   if taken or operation.recovery > 0 and not is_still_lost(transaction, operation) then return {reason = "taken"} end
