@@ -81,6 +81,25 @@ describe("the saros command", function()
     assert.equal("exit 0", outcome)
     assert.equal("ran\n", output)
   end)
+
+  -- What was opened next took their numbers, and was written to: a database, or a pipe of libuv's, which aborted.
+  it("gives the numbers of standard streams that are closed to nothing else", function()
+    local path = os.tmpname()
+    local script <close> = scripts.write([[
+      saros.sleep(0)
+      local files = {}
+      for i = 1, 3 do files[i] = assert(io.open(arg[1], "a")) end
+      print("to the output")
+      io.stderr:write("to the errors")
+      files[3]:write(tostring(io.read("a")), "end")
+    ]])
+    local outcome = process.run(LIMIT, "sh", "-c", [["${SAROS_LUA:-lua5.4}" scripts/saros "$0" "$1" <&- >&- 2>&-]],
+      script.path, path)
+    local file <close> = assert(io.open(path))
+    os.remove(path)
+    assert.equal("exit 0", outcome)
+    assert.equal("end", file:read("a"))
+  end)
 end)
 
 describe("saros -e", function()

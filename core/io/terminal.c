@@ -1,5 +1,6 @@
 #include "io/terminal.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -44,8 +45,24 @@ static int read_terminal(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"is_terminal", is_terminal}, {"read_terminal", read_terminal}, {NULL, NULL}};
+/*** Opens the null device in place of standard input, output and errors that are closed; private.
+ * Else what is opened next has their number: what is printed would go to a database, or to libuv.
+ * @function open_standard_streams
+ * @local
+ */
+static int open_standard_streams(lua_State *L) {
+  (void)L;
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    if (open("/dev/null", O_RDWR) < 0) break; /* gets the lowest number that is free, this one */
+  }
+  return 0;
+}
+
+static const luaL_Reg functions[] = {{"is_terminal", is_terminal},
+                                     {"read_terminal", read_terminal},
+                                     {"open_standard_streams", open_standard_streams},
+                                     {NULL, NULL}};
 
 void saros__terminal_functions(lua_State *L, saros_runtime_t *rt) {
   saros__set_functions(L, rt, functions);

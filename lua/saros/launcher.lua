@@ -143,6 +143,7 @@ end
 -- @tparam {string,...} arguments the command line, as in the global `arg`
 -- @treturn integer the exit status: 0, 1 for a script's error, 2 for bad usage, 130 after Ctrl-C
 function launcher.main(arguments)
+  core.open_standard_streams()
   core.set_inspector(print_tasks)
   local first = arguments[1]
   if first == nil then return run_input(arguments) end
