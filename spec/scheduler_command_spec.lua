@@ -129,6 +129,8 @@ describe("saros scheduler", function()
       ["return function(s) s:serve() end"] =
         "FILE:1: RuntimeError: serve() is the service's part: the function of a jobs file only schedules",
       ["return function(s) s:pause('x') end"] = "FILE:1: ValueError: there is no job 'x'",
+      ["return function(s) s:schedule_once('x', print, 1)\ns:reschedule('x', {interval = -1}) end"] =
+        "FILE:2: ValueError: the interval must be a positive number of seconds, got -1",
     } do
       local errors = refusal(text)
       assert.equal("saros scheduler: " .. message, errors:sub(1, #"saros scheduler: " + #message))

@@ -113,6 +113,16 @@ describe("saros.scheduler_reload", function()
     keeper.scheduler:cancel("a")
     keeper.load [[scheduler:schedule_recurring("a", run, 10, 1)]]
     assert.is_true(keeper.job("a").cancelled)
+    -- What else the file asks for used to fail, when everything had changed already.
+    assert.same(counts(1, 0, 1, 0), keeper.load [[
+      scheduler:schedule_recurring("a", run, 10, 1)
+      scheduler:pause("a")
+      scheduler:run_now("a")
+      scheduler:reschedule("a", {delay = 1})
+      scheduler:schedule_recurring("b", run, 10, 10)
+      scheduler:pause("b")]])
+    assert.is_true(keeper.job("a").cancelled)
+    assert.is_true(keeper.job("b").paused)
     keeper.load [[scheduler:schedule_recurring("a", run, 10, 2)]]
     assert.is_false(keeper.job("a").cancelled)
   end))
@@ -127,6 +137,10 @@ describe("saros.scheduler_reload", function()
       ["scheduler:schedule_once('b', run, 1) scheduler:schedule_once('c', run, 1, {often = true})"] =
         "unknown option 'often'",
       ["scheduler:on('started', run) scheduler:schedule_cron('b', run, '61 * * * *')"] = "invalid cron expression",
+      ["scheduler:schedule_once('b', run, 1) scheduler:reschedule('b', {interval = -1})"] =
+        ":4: ValueError: the interval must be a positive number",
+      ["scheduler:schedule_once('b', run, 1) scheduler:reschedule('b', {expression = '0 0 30 2 *'})"] = "never runs",
+      ["scheduler:schedule_once('b', run, 1) scheduler:reschedule('b')"] = "table expected, got nil",
       ["x = = 1"] = "unexpected symbol",
     } do
       local done, message = keeper.load(text)

@@ -9,6 +9,7 @@
 local core = require "saros.core"
 local check = require "saros.check"
 local Scheduler = require "saros.scheduler".Scheduler
+local times = require "saros.scheduler_times"
 
 local errors = core.errors
 local RuntimeError, ValueError = errors.RuntimeError, errors.ValueError
@@ -73,12 +74,20 @@ function Plan:cancel(name, options)
   return true
 end
 
+-- The arguments that are checked now rather than when it is done.
+local checks = {}
+
+function checks.reschedule(self, definition, when)
+  check_beginning(self, times.trigger(self, definition, when))
+end
+
 for _, method in ipairs {"pause", "resume", "run_now", "reschedule"} do
   Plan[method] = function(self, name, ...)
     if not self.loading then return self.scheduler[method](self.scheduler, name, ...) end
     if type(name) ~= "string" then check.fail(1, method, "string", name) end
     local definition = self.by_name[name]
     if not definition then error(ValueError(("there is no job '%s'"):format(name))) end
+    if checks[method] then checks[method](self, definition, ...) end
     table.insert(definition.afterwards, {method, ...})
     return true
   end

@@ -42,6 +42,8 @@ local function schedule_all(scheduler, definitions)
 end
 
 local function call_afterwards(scheduler, definition)
+  -- What somebody has cancelled stays so.
+  if scheduler.jobs[definition.name].cancelled then return end
   for _, call in ipairs(definition.afterwards) do
     scheduler[call[1]](scheduler, definition.name, table.unpack(call, 2))
   end
