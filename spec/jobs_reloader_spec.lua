@@ -113,6 +113,18 @@ describe("SIGHUP to saros scheduler", function()
     assert.equal("exit 0", second:stop())
   end)
 
+  it("is answered after a file whose function waited for what was cancelled", function()
+    local service <close> = services.start [[scheduler:schedule_recurring("old", note, 3600)]]
+    service:ready()
+    -- It was taken for the end of the service, said nothing, and no SIGHUP was answered any more.
+    assert.matches("jobs.lua is refused, [^\n]*/jobs.lua:%d+: CancelledError\n$", service:reload [[
+      local task = saros.create_task(saros.sleep, 60)
+      task:cancel()
+      task:await()]])
+    assert.matches("info  reloaded 1 job ", service:reload [[scheduler:schedule_recurring("new", note, 3600)]])
+    assert.equal("exit 0", service:stop())
+  end)
+
   it("does not hold up the end when the file's function waits", function()
     local service <close> = services.start [[note("load")]]
     service:ready()

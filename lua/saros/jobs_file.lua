@@ -29,7 +29,13 @@ local function describe(path, line, failure)
   return text
 end
 
--- Calls a function of the file's. A cancellation is not the file's failure.
+-- Whether it is who reads the file that is to end. What the file waits for may be cancelled as well.
+local function is_interruption(failure)
+  if core.is_error(failure, errors.CancelledError) then return core.current_task():cancelling() > 0 end
+  return core.is_error(failure, errors.KeyboardInterrupt)
+end
+
+-- Calls a function of the file's. A cancellation of who reads it is not the file's failure.
 local function call(path, fn, ...)
   local line
   local ok, result = xpcall(fn, function(failure)
@@ -37,9 +43,7 @@ local function call(path, fn, ...)
     return failure
   end, ...)
   if ok then return true, result end
-  if core.is_error(result, errors.CancelledError) or core.is_error(result, errors.KeyboardInterrupt) then
-    error(result, 0)
-  end
+  if is_interruption(result) then error(result, 0) end
   return false, describe(path, line, result)
 end
 
