@@ -125,6 +125,28 @@ describe("SIGHUP to saros scheduler", function()
     assert.equal("exit 0", service:stop())
   end)
 
+  it("changes nothing any more when the service stops before the file is read", function()
+    local service <close> = services.start [[
+      scheduler:schedule_once("long", function()
+        note("begins")
+        saros.sleep(0.5)
+        note("ends")
+      end, 0)]]
+    service:ready()
+    service:await_note("begins")
+    service:write [[
+      note("waits")
+      pcall(saros.sleep, 600)
+      scheduler:schedule_once("new", note, 0, {args = {"new"}})]]
+    service.process:signal("SIGHUP")
+    service:await_note("waits")
+    assert.equal("exit 0", service:stop())
+    assert.same({"begins", "waits", "ends"}, service:notes())
+    for _, word in ipairs {"reloaded", "refused", "Unhandled", "never retrieved"} do
+      assert.is_nil(service:log():find(word, 1, true))
+    end
+  end)
+
   it("does not hold up the end when the file's function waits", function()
     local service <close> = services.start [[note("load")]]
     service:ready()

@@ -78,6 +78,22 @@ describe("saros scheduler", function()
     assert.is_nil(service:log():find("serving", 1, true))
   end)
 
+  it("ends at a second SIGTERM, whatever does not let itself be cancelled", function()
+    local stubborn = [[
+      note("begins")
+      while true do pcall(saros.sleep, 1) end]]
+    for _, body in ipairs {stubborn, ([[scheduler:schedule_once("x", function() %s end, 0)]]):format(stubborn)} do
+      local service <close> = services.start(body)
+      service:await_note("begins")
+      service.process:signal("SIGTERM")
+      service:expect_log("info  stopping[^\n]*\n")
+      service.process:signal("SIGTERM")
+      assert.equal("exit 0", service.process:wait(services.LIMIT))
+      service:expect_log("info  stopped\n[^\n]* error the process ends, though something that was cancelled has not "
+        .. "ended\n$")
+    end
+  end)
+
   it("keeps states beside the file by default", function()
     local service <close> = services.prepare [[scheduler:schedule_once("once", note, 0, {args = {"ran"}})]]
     for _ = 1, 2 do

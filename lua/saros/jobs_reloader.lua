@@ -5,6 +5,13 @@
 local core = require "saros.core"
 local jobs_file = require "saros.jobs_file"
 local scheduler_reload = require "saros.scheduler_reload"
+local shutdown = require "saros.scheduler_shutdown"
+local timeout = require "saros.timeout"
+
+local wake = core.wait_queue.wake
+
+-- How many seconds the file's function may take to end when it is cancelled.
+local END_TIME = 10
 
 -- plan: what the scheduler does; is_loaded: whether it did so once; requested: whether there was a
 -- SIGHUP that nobody has answered yet; task: what reads the file at the moment.
@@ -33,10 +40,11 @@ function Reloader:describe()
   return ("%s of %s"):format(count_jobs(self.plan), self.path)
 end
 
--- Reads the file and does what it says. Returns nil, or what is wrong with the file.
+-- Reads the file and does what it says, unless the scheduler was stopped meanwhile. Returns nil, or what is wrong
+-- with the file.
 local function load(self)
   local plan, problem = jobs_file.load(self.path, self.scheduler)
-  if not plan then return problem end
+  if not plan or self.scheduler.stopping then return problem end
   local former = self.plan
   self.plan = plan
   return nil, scheduler_reload.apply(self.scheduler, plan, former)
@@ -49,6 +57,8 @@ local function reload(self)
     if core.is_error(problem, core.errors.CancelledError) then error(problem, 0) end
     problem = tostring(problem)
   end
+  -- Nobody is to hear that it serves again.
+  if self.scheduler.stopping then return end
   if problem then
     self.log:say("error", ("%s is refused, and the jobs stay as they were: %s"):format(self.path, problem),
       {event = "refused", error = problem})
@@ -77,16 +87,30 @@ function Reloader:request()
   self.task = self.loop:create_task(answer_requests, self):set_name("reload")
 end
 
---- Read the file for the first time.
--- @tparam Scheduler scheduler
--- @treturn ?string what is wrong with it
--- @raise `CancelledError`; what the scheduler raises
-function Reloader:load(scheduler)
-  self.scheduler = scheduler
+local function load_first(self)
   local problem = load(self)
+  self.task = nil
   self.is_loaded = not problem
   if self.is_loaded and self.requested then self:request() end
   return problem
+end
+
+--- Read the file for the first time.
+-- @tparam Scheduler scheduler
+-- @treturn Task which returns what is wrong with it, if something is, and raises what the scheduler raises
+function Reloader:start(scheduler)
+  self.scheduler = scheduler
+  self.task = self.loop:create_task(load_first, self):set_name("load")
+  return self.task
+end
+
+-- Until a signal more, as the file's function may not let itself be cancelled.
+local function wait_for_end(scheduler, task)
+  local _ <close> = timeout.timeout(END_TIME)
+  task:add_done_callback(function() wake(scheduler.changes, math.huge) end)
+  shutdown.wait_until(scheduler, function() return task:done() or scheduler.hurried > 0 end)
+  -- What it failed with is nobody's concern any more.
+  if task:done() then task:await() end
 end
 
 --- Read nothing any more, the scheduler being stopped, and wait for what is read at the moment.
@@ -94,7 +118,7 @@ function Reloader:stop()
   local task = self.task
   if not task then return end
   task:cancel()
-  pcall(task.await, task)
+  pcall(wait_for_end, self.scheduler, task)
 end
 
 -- Not earlier: a SIGHUP while the last runs end must not end them.

@@ -17,19 +17,17 @@ local RuntimeError = core.errors.RuntimeError
 
 local OK, FAILED, INTERRUPTED = 0, 1, 130
 
+-- How many seconds what was cancelled and has not ended by then may keep the process after the service.
+local REST_TIME = 5
+
 local scheduler_service = {}
 
 -- Waits for the first load, or for the signal that makes it needless. Returns whether it was done.
 local function load_first(reloader, scheduler)
-  local loading = scheduler.loop:create_task(reloader.load, reloader, scheduler):set_name("load")
+  local loading = reloader:start(scheduler)
   loading:add_done_callback(function() wake(scheduler.changes, math.huge) end)
   shutdown.wait_until(scheduler, function() return loading:done() or scheduler.stopping end)
-  if scheduler.stopping then
-    -- It may have failed by now, as nothing can be scheduled any more.
-    loading:cancel()
-    pcall(loading.await, loading)
-    return false
-  end
+  if scheduler.stopping then return false end
   local problem = loading:await()
   if problem then error(RuntimeError(problem)) end
   return true
@@ -61,6 +59,12 @@ local function check_file(path)
   if not chunk then error(RuntimeError(message)) end
 end
 
+-- The loop waits for all tasks and threads, also for those that do not let themselves be cancelled.
+local function end_process(log)
+  log:say("error", "the process ends, though something that was cancelled has not ended")
+  os.exit(OK)
+end
+
 -- What was made last is closed first: those who ask by the control socket see the end of the runs.
 local function serve(settings, log)
   local loop = core.get_running_loop()
@@ -81,6 +85,7 @@ local function serve(settings, log)
   reloader:stop()
   scheduler:close()
   log:say("info", "stopped", {event = "stopped"})
+  loop:call_later(REST_TIME, end_process, log)
 end
 
 --- Serve until a signal.
