@@ -1,5 +1,6 @@
 --- What a service logs, for people and for machines.
 local cjson = require "cjson"
+local service_log = require "saros.service_log"
 local services = require "spec.support.services"
 
 -- The entries of a log for machines, all of whose lines are objects.
@@ -19,6 +20,30 @@ local function await_entry(service, fields)
     end
   end, "entry " .. cjson.encode(fields))
 end
+
+-- What the function writes on standard error: a list for each call.
+local function written(fn)
+  local calls, before = {}, io.stderr
+  local _ <close> = setmetatable({}, {__close = function() rawset(io, "stderr", before) end})
+  rawset(io, "stderr", {write = function(_, ...) calls[#calls + 1] = {...} end})
+  fn()
+  return calls
+end
+
+describe("saros.service_log", function()
+  -- Standard error has no buffer: each text is a system call, and lines of two services used to run together.
+  it("writes a line in one piece", function()
+    for format, line in pairs {
+      text = " info  it works\n$",
+      json = '^{"level":"info","message":"it works","time":".-"}\n$',
+    } do
+      local calls = written(function() service_log.new(format):say("info", "it works") end)
+      assert.equal(1, #calls)
+      assert.equal(1, #calls[1])
+      assert.matches(line, calls[1][1])
+    end
+  end)
+end)
 
 describe("saros scheduler --log json", function()
   it("logs objects: that it is ready, reloads, refuses, stops", function()

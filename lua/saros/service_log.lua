@@ -23,8 +23,8 @@ local function now()
 end
 
 local function write(line)
-  -- One write, so that lines of several processes do not mix.
-  io.stderr:write(line, "\n")
+  -- One text is one write, so that lines of several processes do not mix.
+  io.stderr:write(line .. "\n")
 end
 
 local writers = {}
