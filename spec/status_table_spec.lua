@@ -28,6 +28,9 @@ heartbeat  %s  %s     7         0  waiting   -
     end
     assert.equal("first", last_error("first\nsecond"))
     assert.equal("?[2Jred", last_error("\27[2Jred"))
+    -- The same for terminals that know the control characters above 127.
+    assert.equal("a?2Jred?b?", last_error("a\u{9b}2Jred\u{80}b\u{9f}"))
+    assert.equal("\u{a0}\u{c0}", last_error("\u{a0}\u{c0}"))
     assert.equal(("ü"):rep(79) .. "...", last_error(("ü"):rep(100)))
     assert.equal(("\255"):rep(79) .. "...", last_error(("\255"):rep(100)))
     assert.equal(("x"):rep(80), last_error(("x"):rep(80)))

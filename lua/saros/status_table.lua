@@ -8,7 +8,7 @@ local status_table = {}
 
 -- What a job is called, or fails with, is any text: here it is one line that changes no terminal.
 local function one_line(text)
-  return (text:gsub("\n.*", ""):gsub("%c", "?"))
+  return (text:gsub("\n.*", ""):gsub("%c", "?"):gsub("\xC2[\x80-\x9F]", "?"))
 end
 
 local function width(text)
