@@ -117,10 +117,12 @@ describe("saros scheduler --log text", function()
     local service <close> = services.start([[
       scheduler:schedule_once("fails", function() error("no answer") end, 0)
       scheduler:schedule_at("late", note, os.time() - 100, {grace = 5})
+      scheduler:schedule_at("long ago", note, -1e300, {grace = 5})
     ]], "--log", "text")
     local time = "\n%d+%-%d+%-%d+ %d+:%d+:%d+ "
     service:expect_log(time .. "error the job 'fails' failed\n.-: no answer\nstack traceback:\n")
     service:expect_log(time .. "warn  the job 'late' has missed a run, due %d+%-%d+%-%d+ %d+:%d+:%d+\n")
+    service:expect_log(time .. "warn  the job 'long ago' has missed a run, due %-1e%+300\n")
     assert.equal("exit 0", service:stop())
   end)
 end)

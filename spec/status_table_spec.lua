@@ -17,6 +17,12 @@ heartbeat  %s  %s     7         0  waiting   -
     })
   end)
 
+  -- One such job hid all others.
+  it("shows a job that runs in the far future", function()
+    local lines = status_table.jobs {x = {next_run_at = 1e300, runs = 0, failures = 0, state = "waiting"}}
+    assert.matches("\nx +1e%+300 +%- +0 +0  waiting ", lines)
+  end)
+
   it("shows no jobs", function()
     assert.equal("NAME  NEXT RUN  LAST RUN  RUNS  FAILURES  STATE  LAST ERROR\n", status_table.jobs {})
   end)

@@ -6,6 +6,7 @@
 -- @local
 
 local core = require "saros.core"
+local date_text = require "saros.date_text"
 local json = require "saros.json"
 local safe_text = require "saros.safe_text"
 
@@ -30,8 +31,7 @@ end
 local writers = {}
 
 function writers.text(level, message)
-  local time = now()
-  write(("%s %-5s %s"):format(os.date("%Y-%m-%d %H:%M:%S", math.floor(time)), level, message))
+  write(("%s %-5s %s"):format(date_text(now()), level, message))
 end
 
 local function iso(time)
@@ -101,25 +101,21 @@ local function count_runs(count)
   return count == 1 and "a run" or ("%d runs"):format(count)
 end
 
-local function date(time)
-  return os.date("%Y-%m-%d %H:%M:%S", math.floor(time))
-end
-
 local tellers = {}
 
 function tellers.missed(event)
   return "warn", ("the job '%s' has missed %s, due %s"):format(event.name, count_runs(event.count),
-    date(event.fire_time))
+    date_text(event.fire_time))
 end
 
 function tellers.skipped(event)
   return "warn", ("the job '%s' has skipped %s, due %s, because of another one"):format(event.name,
-    count_runs(event.count), date(event.fire_time))
+    count_runs(event.count), date_text(event.fire_time))
 end
 
 function tellers.cancelled(event)
   if not event.fire_time then return "info", ("the job '%s' is cancelled"):format(event.name) end
-  return "info", ("a run of the job '%s', due %s, is cancelled"):format(event.name, date(event.fire_time))
+  return "info", ("a run of the job '%s', due %s, is cancelled"):format(event.name, date_text(event.fire_time))
 end
 
 --- Say what happens to a scheduler's jobs. What fails, its exception handler is told.

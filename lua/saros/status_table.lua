@@ -2,6 +2,8 @@
 -- @module saros.status_table
 -- @local
 
+local date_text = require "saros.date_text"
+
 local MOST_ERROR = 80 -- characters
 
 local status_table = {}
@@ -23,7 +25,7 @@ local function shorten(text)
 end
 
 local function date(time)
-  return time and os.date("%Y-%m-%d %H:%M:%S", math.floor(time)) or "-"
+  return time and date_text(time) or "-"
 end
 
 local function whole(number)
