@@ -57,6 +57,14 @@ describe("saros cron", function()
     prints_runs("@daily", "Pacific/Marquesas", "-09:30", 1, "--count=1", "--timezone=Pacific/Marquesas", "@daily")
   end)
 
+  it("ends when nobody reads its output any more", function()
+    local outcome, output, errors = process.run(scripts.LIMIT, "sh", "-c",
+      [[{ "${SAROS_LUA:-lua5.4}" scripts/saros cron "* * * * *" --count 1000000000; echo "exit $?" >&2; } | head -n 1]])
+    assert.equal("exit 0", outcome)
+    assert.matches("^[^\n]+ UTC\n$", output)
+    assert.equal("exit 1\n", errors)
+  end)
+
   it("shows how the offset changes", function()
     local lines = lines_of("0 0 1 1,7 *", "--timezone", "Europe/Berlin", "--count", "2")
     table.sort(lines, function(a, b) return a:sub(6) < b:sub(6) end)

@@ -48,9 +48,10 @@ end
 local function print_runs(expression, count)
   local zone = timezone.get(expression.timezone)
   for time in expression:iterate(os.time() + 1) do
-    print(("%s %s"):format(format_time(time, zone), zone.name))
+    -- Whoever read the output may be gone.
+    if not io.stdout:write(format_time(time, zone), " ", zone.name, "\n") then return FAILED end
     count = count - 1
-    if count == 0 then return OK end
+    if count == 0 then return io.stdout:flush() and OK or FAILED end
   end
   complain(("'%s' never runs"):format(expression.expression))
   return FAILED
