@@ -154,6 +154,24 @@ describe("saros scheduler", function()
     end
   end)
 
+  it("names a place once, though its path is so long that Lua shortens it", function()
+    local service <close> = services.prepare("")
+    local folder = service.folder .. "/" .. ("x"):rep(60)
+    local file <close> = setmetatable({path = folder .. "/jobs.lua"}, {__close = function(self)
+      os.remove(self.path)
+      lfs.rmdir(folder)
+    end})
+    assert(lfs.mkdir(folder))
+    for _, body in ipairs {"error('boom')", "return function(scheduler) scheduler:pause('x') end"} do
+      local text <close> = assert(io.open(file.path, "w"))
+      text:write(body)
+      text:close()
+      local outcome, _, errors = launch("scheduler", file.path, "--store", "memory")
+      assert.equal("exit 1", outcome)
+      assert.matches("^saros scheduler: %.%.%.x+/jobs.lua:1: %a[^/]+\n$", errors)
+    end
+  end)
+
   it("leaves nothing behind when the file is not there", function()
     local service <close> = services.prepare("")
     local path = service.folder .. "/nothing.lua"

@@ -11,21 +11,22 @@ local errors = core.errors
 
 local jobs_file = {}
 
--- Where the file's own code was when something failed; nil if it was nowhere.
-local function find_line(path)
+-- Where the file's own code was when something failed: the file as messages name it, which shorten a long path, and
+-- the line; nil if it was nowhere.
+local function find_place(path)
   local level, source = 3, "@" .. path
   local info = debug.getinfo(level, "Sl")
   while info do
-    if info.source == source and info.currentline > 0 then return info.currentline end
+    if info.source == source and info.currentline > 0 then return info.short_src, info.currentline end
     level = level + 1
     info = debug.getinfo(level, "Sl")
   end
 end
 
 -- One line, with its place unless the error names it itself.
-local function describe(path, line, failure)
+local function describe(file, line, failure)
   local text = safe_text(failure):gsub("%s*\n.*", "")
-  if line and text:sub(1, #path + 1) ~= path .. ":" then text = ("%s:%d: %s"):format(path, line, text) end
+  if file and text:sub(1, #file + 1) ~= file .. ":" then text = ("%s:%d: %s"):format(file, line, text) end
   return text
 end
 
@@ -37,14 +38,14 @@ end
 
 -- Calls a function of the file's. A cancellation of who reads it is not the file's failure.
 local function call(path, fn, ...)
-  local line
+  local file, line
   local ok, result = xpcall(fn, function(failure)
-    line = find_line(path)
+    file, line = find_place(path)
     return failure
   end, ...)
   if ok then return true, result end
   if is_interruption(result) then error(result, 0) end
-  return false, describe(path, line, result)
+  return false, describe(file, line, result)
 end
 
 --- Read a jobs file, changing nothing. It may suspend.
