@@ -70,6 +70,12 @@ describe("saros scheduler status", function()
     assert.matches("\nbeat ", output)
   end)
 
+  it("does not take a value of an option before it for the command", function()
+    local outcome, _, errors = launch("scheduler", "--control", "run", "status", "beat")
+    assert.equal("saros scheduler status: no service can be reached at run: there is no such socket\n", errors)
+    assert.equal("exit 1", outcome)
+  end)
+
   it("prints again and again until Ctrl-C", function()
     for _, extra in ipairs {false, "--json"} do
       local watching <close> = process.saros("scheduler", "status", "--watch", "--control", service.control,

@@ -144,15 +144,6 @@ local function new_parser(name, command)
   return parser
 end
 
--- The command, which may come after options, and the other arguments.
-local function split(arguments, commands)
-  for i, argument in ipairs(arguments) do
-    if commands[argument] then
-      return argument, table.move(arguments, i + 1, #arguments, i, table.move(arguments, 1, i - 1, 1, {}))
-    end
-  end
-end
-
 local function perform(name, command, given)
   local ok, status = pcall(function()
     json.prepare()
@@ -169,12 +160,12 @@ end
 
 --- Do what the command line says.
 -- @tparam string name of the command that has these commands, `"saros scheduler"`
--- @tparam {string,...} arguments the command line after it; one of them is a command's name
+-- @tparam string command one of them, such as `"status"`
+-- @tparam {string,...} arguments the command line without both
 -- @treturn integer the exit status: 0, 1 if something failed, 2 for bad usage, 130 after Ctrl-C
-function control_client.main(name, arguments)
-  local command, rest = split(arguments, performers)
+function control_client.main(name, command, arguments)
   name = name .. " " .. command
-  local given, status = command_line.read(name, function() return new_parser(name, command) end, rest)
+  local given, status = command_line.read(name, function() return new_parser(name, command) end, arguments)
   if not given then return status end
   return perform(name, command, given)
 end

@@ -33,13 +33,14 @@ function scheduler_command.default_store(file)
   return "sqlite:" .. file:gsub("%.lua$", "") .. ".db"
 end
 
--- Whether the first argument that is no option is a command.
-local function is_command(arguments)
+-- The command, if the first argument that is no option is one, and the other arguments.
+local function split(arguments)
   local i = 1
   while arguments[i] and arguments[i]:sub(1, 1) == "-" do
     i = i + (WITH_VALUE[arguments[i]] and 2 or 1)
   end
-  return COMMANDS[arguments[i]]
+  if not COMMANDS[arguments[i]] then return nil end
+  return arguments[i], table.move(arguments, i + 1, #arguments, i, table.move(arguments, 1, i - 1, 1, {}))
 end
 
 local function positive(option)
@@ -90,7 +91,8 @@ end
 -- @treturn integer the exit status: 0, 1 if something failed, 2 for bad usage, 130 after Ctrl-C that could
 -- stop nothing
 function scheduler_command.main(arguments)
-  if is_command(arguments) then return require("saros.control_client").main(NAME, arguments) end
+  local command, rest = split(arguments)
+  if command then return require("saros.control_client").main(NAME, command, rest) end
   local given, status = command_line.read(NAME, new_parser, arguments)
   if not given then return status end
   return run_service(given)
