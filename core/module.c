@@ -3,6 +3,7 @@
 #include <lua.h>
 #include <uv.h>
 
+#include "io/file_lock.h"
 #include "io/io.h"
 #include "io/notify.h"
 #include "io/readline.h"
@@ -207,6 +208,7 @@ SAROS_EXPORT int luaopen_saros_core(lua_State *L) {
   saros__default_executor_open(L, rt);
   saros__io_open(L, rt);
   saros__notify_functions(L, rt);
+  saros__file_lock_functions(L, rt);
   saros__terminal_functions(L, rt);
   saros__readline_functions(L, rt);
   open_loop_class(L, rt);

@@ -8,6 +8,7 @@ local saros = require "saros"
 local scripts = require "spec.support.scripts"
 local service_log = require "saros.service_log"
 local services = require "spec.support.services"
+local streams = require "saros.streams"
 
 local JOBS = [[
   scheduler:schedule_recurring("beat", function() end, 0.05)
@@ -205,6 +206,45 @@ describe("saros.control_server", function()
       assert.matches('^{"ok":true', reader:readline())
       patient:close()
     end)
+  end)
+end)
+
+-- Lets everybody who looks whether a service is there learn it a moment later.
+local function slow_probes()
+  local open = streams.open_unix_connection
+  function streams.open_unix_connection(...)
+    local results = table.pack(pcall(open, ...))
+    saros.sleep(0.05)
+    if not results[1] then error(results[2], 0) end
+    return table.unpack(results, 2, results.n)
+  end
+  return setmetatable({}, {__close = function() streams.open_unix_connection = open end})
+end
+
+describe("saros.control_server.listen", function()
+  -- Two services that found a socket's file left over removed it each, the second one the first one's.
+  it("lets one of several listen that begin at the same time", function()
+    local path = os.tmpname()
+    network.quietly(function()
+      os.remove(path)
+      local dead = saros.start_unix_server(function() end, path)
+      assert.is_true(os.rename(path, path .. ".left"))
+      dead:close()
+      assert.is_true(os.rename(path .. ".left", path))
+      local _ <close> = slow_probes()
+      local log, listening, reasons = service_log.new("text"), nil, {}
+      local function listen()
+        local ok, result = pcall(control_server.listen, path, log)
+        if ok then listening = result else reasons[#reasons + 1] = result.message end
+      end
+      for _, task in ipairs {saros.create_task(listen), saros.create_task(listen)} do task:await() end
+      local _ <close> = listening
+      assert.equal(1, #reasons)
+      assert.matches(": another service listens there$", reasons[1])
+      assert.truthy(saros.open_unix_connection(path))
+    end)
+    assert.is_nil(lfs.attributes(path))
+    assert.is_nil(lfs.attributes(path .. ".lock"))
   end)
 end)
 

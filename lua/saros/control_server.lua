@@ -18,6 +18,8 @@ local errors, is_error = core.errors, core.is_error
 
 local LIMIT = 64 * 1024 -- bytes
 local PROBE_TIME_LIMIT = 5
+local LOCK_TIME_LIMIT = 10
+local LOCK_PAUSE = 0.01
 
 local OWNER_ONLY = 384 -- 0600
 
@@ -27,8 +29,37 @@ local control_server = {time_limit = 60}
 local Control = {}
 Control.__index = Control
 
+local function failure_text(failure)
+  if is_error(failure) and failure.message then return failure.message end
+  return tostring(failure)
+end
+
+-- ---- listening ----
+
 local function cannot_listen(path, reason)
   error(errors.RuntimeError(("cannot listen at the control socket %s: %s"):format(path, reason)))
+end
+
+-- Whoever begins to listen has locked a file beside the path meanwhile: of two that found it free at once, the
+-- second would take it from the first.
+local Lock = {}
+
+function Lock:__close()
+  os.remove(self.path)
+  self.file:close()
+end
+
+local function lock(path)
+  local self = setmetatable({path = path .. ".lock"}, Lock)
+  local limit = core.monotonic() + LOCK_TIME_LIMIT
+  while true do
+    local ok, file = pcall(core.lock_file, self.path)
+    if not ok then cannot_listen(path, failure_text(file)) end
+    self.file = file
+    if file then return self end
+    if core.monotonic() > limit then cannot_listen(path, "another service begins to listen there") end
+    core.sleep(LOCK_PAUSE)
+  end
 end
 
 -- Whether a service listens there.
@@ -42,15 +73,10 @@ local function is_alive(path)
   -- What is refused is left over, or no socket at all.
   local code = is_error(reader, errors.OSError) and reader.code
   if code == "ENOENT" or code == "ECONNREFUSED" then return false end
-  cannot_listen(path, is_error(reader) and reader.message or tostring(reader))
+  cannot_listen(path, failure_text(reader))
 end
 
 -- ---- answering ----
-
-local function failure_text(failure)
-  if is_error(failure) and failure.message then return failure.message end
-  return tostring(failure)
-end
 
 local function answer(self, line)
   local is_json, request = json.decode(line)
@@ -100,6 +126,7 @@ end
 function control_server.listen(path, log)
   json.prepare()
   if path == "" then cannot_listen(path, "the path is empty") end
+  local _ <close> = lock(path)
   if is_alive(path) then cannot_listen(path, "another service listens there") end
   local self = setmetatable({log = log, ready = Event()}, Control)
   local function on_client(...) return handle(self, ...) end
