@@ -1,7 +1,9 @@
 --- What a service tells systemd, which the spec plays.
 local managers = require "spec.support.managers"
+local process = require "spec.support.process"
 local saros = require "saros"
 local scheduling = require "spec.support.scheduling"
+local scripts = require "spec.support.scripts"
 local services = require "spec.support.services"
 local systemd = require "saros.systemd"
 local testing = require "saros.testing"
@@ -104,6 +106,28 @@ describe("saros.systemd", function()
     assert.equal(1, #lines)
     assert.matches("^warn: systemd cannot be told how the service does: .*/nowhere/socket", lines[1])
   end))
+
+  -- It was given up: after a reload systemd took the service to be reloading for ever.
+  it("is told later, when there is no descriptor left", function()
+    local manager <close> = managers.open()
+    local script <close> = scripts.write [[
+      local teller <close> = require("saros.systemd").new(saros.get_event_loop())
+      local files = {}
+      local file = io.open("/dev/null")
+      while file do
+        files[#files + 1] = file
+        file = io.open("/dev/null")
+      end
+      teller:ready("x")
+      print(#files > 0)
+      for _, other in ipairs(files) do other:close() end]]
+    local outcome, output, errors = process.run(scripts.LIMIT, "env", "NOTIFY_SOCKET=" .. manager.address, "sh", "-c",
+      [[ulimit -n 64; exec "${SAROS_LUA:-lua5.4}" scripts/saros "$0"]], script.path)
+    assert.equal("", errors)
+    assert.equal("exit 0", outcome)
+    assert.equal("true\n", output)
+    assert.equal("READY=1\nSTATUS=x", manager:receive(0))
+  end)
 
   it("is told everything in order, when it does not keep up at first", testing.async(function()
     local manager <close> = managers.open()

@@ -9,7 +9,10 @@
 local core = require "saros.core"
 local logger = require "saros.logger"
 
--- Seconds until the next attempt, when systemd does not keep up.
+-- What passes: systemd does not keep up, or the process, or the system, is out of what a socket takes.
+local PASSES = {EAGAIN = true, EMFILE = true, ENFILE = true, ENOBUFS = true, ENOMEM = true}
+
+-- Seconds until the next attempt then.
 local RETRY_DELAY = 0.1
 
 local MICROSECONDS = 1e6
@@ -52,11 +55,15 @@ local function complain(self, failure)
   logger.warn("%s", "systemd cannot be told how the service does: " .. tostring(failure))
 end
 
+local function passes(failure)
+  return core.is_error(failure, core.errors.OSError) and PASSES[failure.code]
+end
+
 local function flush(self)
   self.retry = nil
   while self.queue[1] do
     local ok, failure = pcall(core.notify, self.address, self.queue[1])
-    if not ok and core.is_error(failure, core.errors.OSError) and failure.code == "EAGAIN" and not self.closed then
+    if not ok and passes(failure) and not self.closed then
       self.retry = self.loop:call_later(RETRY_DELAY, flush, self)
       return
     end
