@@ -207,7 +207,7 @@ describe("saros scheduler pause, resume, run and cancel", function()
       print("ready")
       io.stdout:flush()
       server:serve_forever()]])
-    for _, answer in ipairs {"", "nonsense\n", "7\n"} do
+    for _, answer in ipairs {"", "nonsense\n", "7\n", '{"ok":true}\n', '{"ok":true,"result":7}\n', '{"ok":false}\n'} do
       local server <close> = process.saros("-e", code:format(answer, path))
       server:expect("ready")
       local outcome, _, errors = launch("scheduler", "status", "--control", path)

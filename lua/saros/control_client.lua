@@ -47,6 +47,13 @@ local function exchange(path, request)
   return reader:read()
 end
 
+-- Whether it is an answer of the control socket's protocol.
+local function is_answer(response)
+  if type(response) ~= "table" then return false end
+  if response.ok then return type(response.result) == "table" end
+  return type(response.error) == "string"
+end
+
 -- The result of a request.
 local function ask(path, request)
   local ok, text = pcall(wait_for, exchange, TIME_LIMIT, path, request)
@@ -56,8 +63,8 @@ local function ask(path, request)
     error(text, 0)
   end
   local is_json, response = json.decode(text or "")
-  if not is_json or type(response) ~= "table" then fail("the service at %s gives no answer", path) end
-  if not response.ok then fail("%s", tostring(response.error)) end
+  if not is_json or not is_answer(response) then fail("the service at %s gives no answer", path) end
+  if not response.ok then fail("%s", response.error) end
   return response.result
 end
 
