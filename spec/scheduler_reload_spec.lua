@@ -118,7 +118,6 @@ describe("saros.scheduler_reload", function()
       scheduler:schedule_recurring("a", run, 10, 1)
       scheduler:pause("a")
       scheduler:run_now("a")
-      scheduler:reschedule("a", {delay = 1})
       scheduler:schedule_recurring("b", run, 10, 10)
       scheduler:pause("b")]])
     assert.is_true(keeper.job("a").cancelled)
@@ -181,6 +180,32 @@ describe("saros.scheduler_reload", function()
     assert.same({"true", "true", "false", "nil0", "r", "m"}, keeper.ran)
     assert.is_true(keeper.job("p").paused)
     assert.is_nil(keeper.job("c"))
+  end))
+
+  -- A database takes its time: jobs that were due at once had begun before they were paused or moved.
+  it("runs nothing before it is paused or moved", testing.async(function()
+    local path = os.tmpname()
+    local text = [[
+      scheduler:schedule_recurring("paused", run, 100)
+      scheduler:pause("paused")
+      scheduler:schedule_once("moved", run, 0)
+      scheduler:reschedule("moved", {delay = 50})
+      scheduler:schedule_recurring("resumed", run, 100, 5)
+      scheduler:pause("resumed")
+      scheduler:resume("resumed")]]
+    for _, store in ipairs {"memory", "sqlite:" .. path} do
+      local keeper <close> = new_keeper(store)
+      assert.same(counts(3, 0, 0, 0), keeper.load(text))
+      saros.sleep(10)
+      assert.is_true(keeper.job("paused").paused)
+      assert.same({"resumed"}, keeper.ran)
+      keeper.scheduler:resume("paused")
+      assert.same(counts(0, 0, 3, 0), keeper.load(text))
+      assert.is_true(keeper.job("paused").paused)
+      saros.sleep(45)
+      assert.same({"resumed", "moved"}, keeper.ran)
+    end
+    for _, suffix in ipairs {"", "-wal", "-shm"} do os.remove(path .. suffix) end
   end))
 
   it("lets jobs use the scheduler later on, and keeps what they schedule", testing.async(function()

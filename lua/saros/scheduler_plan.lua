@@ -38,9 +38,10 @@ local function place_of(self, definition)
   end
 end
 
--- What only fails when a job begins is to fail now.
-local function check_beginning(self, trigger)
+local function set_trigger(self, definition, trigger)
+  -- What only fails when a job begins is to fail now.
   trigger:begin(self.scheduler.clock)
+  definition.trigger, definition.signature = trigger, trigger:signature()
 end
 
 -- Called by the methods of Scheduler, which have checked their arguments.
@@ -49,10 +50,8 @@ function Plan:_add(name, fn, trigger, options)
   if former and not options.replace then
     error(ValueError(("there is a job '%s' already (replace = true takes its place)"):format(name)))
   end
-  check_beginning(self, trigger)
-  local definition = {
-    name = name, fn = fn, trigger = trigger, signature = trigger:signature(), options = options, afterwards = {},
-  }
+  local definition = {name = name, fn = fn, options = options, afterwards = {}}
+  set_trigger(self, definition, trigger)
   self.list[former and place_of(self, former) or #self.list + 1] = definition
   self.by_name[name] = definition
 end
@@ -74,20 +73,22 @@ function Plan:cancel(name, options)
   return true
 end
 
--- The arguments that are checked now rather than when it is done.
-local checks = {}
-
-function checks.reschedule(self, definition, when)
-  check_beginning(self, times.trigger(self, definition, when))
+local function find(self, name, method)
+  if type(name) ~= "string" then check.fail(1, method, "string", name) end
+  return self.by_name[name] or error(ValueError(("there is no job '%s'"):format(name)))
 end
 
-for _, method in ipairs {"pause", "resume", "run_now", "reschedule"} do
+-- As if it had been scheduled like that.
+function Plan:reschedule(name, when)
+  if not self.loading then return self.scheduler:reschedule(name, when) end
+  local definition = find(self, name, "reschedule")
+  set_trigger(self, definition, times.trigger(self, definition, when))
+end
+
+for _, method in ipairs {"pause", "resume", "run_now"} do
   Plan[method] = function(self, name, ...)
     if not self.loading then return self.scheduler[method](self.scheduler, name, ...) end
-    if type(name) ~= "string" then check.fail(1, method, "string", name) end
-    local definition = self.by_name[name]
-    if not definition then error(ValueError(("there is no job '%s'"):format(name))) end
-    if checks[method] then checks[method](self, definition, ...) end
+    local definition = find(self, name, method)
     table.insert(definition.afterwards, {method, ...})
     return true
   end

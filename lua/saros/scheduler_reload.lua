@@ -3,6 +3,7 @@
 -- @local
 
 local core = require "saros.core"
+local due = require "saros.scheduler_due"
 local TaskGroup = require "saros.task_group".TaskGroup
 
 local scheduler_reload = {}
@@ -19,9 +20,26 @@ local function replace_in_place(scheduler, definition)
   job.fn, job.options = definition.fn, definition.options
 end
 
+-- Whether the file leaves a job paused.
+local function is_paused(definition)
+  local paused = false
+  for _, call in ipairs(definition.afterwards) do
+    if call[1] ~= "run_now" then paused = call[1] == "pause" end
+  end
+  return paused
+end
+
+-- Before anything can suspend, as the job may be due at once.
+local function pause(scheduler, job)
+  job.paused = true
+  due.await(scheduler, job, job.point)
+  scheduler.writer:save(job)
+end
+
 local function schedule(scheduler, definition)
   definition.options.replace = true
   scheduler:_add(definition.name, definition.fn, definition.trigger, definition.options, true)
+  if is_paused(definition) then pause(scheduler, scheduler.jobs[definition.name]) end
 end
 
 -- A store in a database makes one transaction of what comes together, which matters when there are many jobs.
