@@ -32,6 +32,9 @@ enum {
   ROOTS
 };
 
+/* See list_length. */
+enum { SHORT_LIST = 4096, SAMPLES = 16 };
+
 static void put(lua_State *L, bool ok) {
   if (!ok) luaL_error(L, "not enough memory");
 }
@@ -182,9 +185,22 @@ static void head_of_function(lua_State *L, saros_packer_t *p, int index) {
   put(L, saros__put_function(&p->heads, p->message, code, kept, p->mode));
 }
 
+/* How many items of a table are a list, holes included. Its border tells, which may be far away: that of a table with
+ * the keys 1, 2, 4 and so on is the last of them. So a long list must have most of the items at which this looks. */
+static lua_Unsigned list_length(lua_State *L, int index) {
+  lua_Unsigned length = lua_rawlen(L, index);
+  if (length <= SHORT_LIST) return length;
+  int found = 0;
+  for (lua_Unsigned i = 1; i <= SAMPLES; i++) {
+    if (lua_rawgeti(L, index, (lua_Integer)(i * (length / SAMPLES))) != LUA_TNIL) found++;
+    lua_pop(L, 1);
+  }
+  return found > SAMPLES / 2 ? length : 0;
+}
+
 static void head_of_table(lua_State *L, saros_packer_t *p, int index) {
   begin_head(L, p, SAROS_HEAD_TABLE);
-  put(L, saros__message_put_size(&p->heads, lua_rawlen(L, index)));
+  put(L, saros__message_put_size(&p->heads, list_length(L, index)));
 }
 
 /* The number of the table or function at `index`, which becomes an object if it is none yet. */
@@ -305,7 +321,7 @@ static void put_metatable(lua_State *L, saros_packer_t *p, int table) {
 }
 
 static void body_of_table(lua_State *L, saros_packer_t *p, int table) {
-  lua_Unsigned length = lua_rawlen(L, table);
+  lua_Unsigned length = list_length(L, table);
   put(L, saros__message_put_size(p->message, length));
   put_list(L, p, table, length);
   put_pairs(L, p, table, length, false);

@@ -78,6 +78,23 @@ describe("core.thread.transfer", function()
       assert.same({n = 3, nil, nil, nil}, copy(table.pack(nil, nil, nil)))
     end)
 
+    it("may have keys far apart, as flags are, which used to be taken for a list with holes", function()
+      local text = {}
+      for bit = 0, 45 do text[#text + 1] = ("[1 << %d] = %d"):format(bit, bit) end
+      local flags = load("return {" .. table.concat(text, ",") .. "}")()
+      assert.equal(1 << 45, #flags)
+      assert.is_nil(isomorphic(flags, copy(flags)))
+    end)
+
+    it("may be long lists with holes", function()
+      local list = {}
+      for i = 1, 6000 do list[i] = i end
+      for i = 2, 6000, 3 do list[i] = nil end
+      assert.is_nil(isomorphic(list, copy(list)))
+      for i = 1, 5999 do list[i] = nil end
+      assert.is_nil(isomorphic(list, copy(list)))
+    end)
+
     it("keep cycles and shared references", function()
       local shared = {"shared"}
       local original = {shared, shared, {shared}}
