@@ -166,20 +166,9 @@ static void head_of_kind(lua_State *L, saros_packer_t *p, int index, int label) 
   put(L, saros__message_put_size(&p->heads, base));
 }
 
-/* What an upvalue refers to counts as kept if it is the globals: then the function is the same for every call. */
-static bool is_kept(lua_State *L, int index, int upvalues) {
-  bool kept = true;
-  for (int i = 1; i <= upvalues && kept; i++) {
-    lua_getupvalue(L, index, i);
-    kept = saros__is_globals(L, -1);
-    lua_pop(L, 1);
-  }
-  return kept;
-}
-
+/* A function that sees nothing but the globals is kept: it is the same for every call. */
 static void head_of_function(lua_State *L, saros_packer_t *p, int index) {
-  int upvalues = saros__count_upvalues(L, index);
-  bool kept = is_kept(L, index, upvalues);
+  bool kept = saros__sees_globals_alone(L, index);
   saros_shared_object_t *code = saros__code_of(L, p->rt, index);
   begin_head(L, p, saros__head_of_code(p->mode));
   put(L, saros__put_function(&p->heads, p->message, code, kept, p->mode));

@@ -15,6 +15,15 @@ bool saros__is_globals(lua_State *L, int index) {
   return is;
 }
 
+bool saros__sees_globals_alone(lua_State *L, int index) {
+  bool is = true;
+  for (int i = 1; is && lua_getupvalue(L, index, i); i++) {
+    is = saros__is_globals(L, -1);
+    lua_pop(L, 1);
+  }
+  return is;
+}
+
 int saros__count_upvalues(lua_State *L, int index) {
   lua_Debug ar;
   lua_pushvalue(L, index);
@@ -76,14 +85,9 @@ bool saros__is_to_be_lent(lua_State *L, int index, int mode) {
 
 /* ---- short cuts: plain values, and a function that has travelled before ---- */
 
-/* True if the function at `index` has so many upvalues that are the globals, and no other. */
-static bool sees_globals_alone(lua_State *L, int index, int upvalues) {
-  if (upvalues == 0) return true;
-  if (upvalues > 1) return false;
-  lua_getupvalue(L, index, 1);
-  bool is = saros__is_globals(L, -1);
-  lua_pop(L, 1);
-  return is;
+/* True if the function at `index` has so many upvalues, one at most, which is the globals. */
+static bool is_simple(lua_State *L, int index, int upvalues) {
+  return upvalues == 0 || (upvalues == 1 && saros__sees_globals_alone(L, index));
 }
 
 /* Has the anchor keep the function at `index`, so that it is known by its address. */
@@ -100,12 +104,12 @@ static void remember(lua_State *L, saros_runtime_t *rt, int index, saros_shared_
 static saros_shared_object_t *known_code(lua_State *L, saros_runtime_t *rt, int index, int *upvalues) {
   if (rt->packed && lua_topointer(L, index) == rt->packed && rt->packed_code->shared) {
     *upvalues = rt->packed_upvalues;
-    return sees_globals_alone(L, index, *upvalues) ? rt->packed_code : NULL;
+    return is_simple(L, index, *upvalues) ? rt->packed_code : NULL;
   }
   saros_shared_object_t *code = lua_iscfunction(L, index) ? NULL : saros__code_known(L, rt, index);
   if (!code) return NULL;
   *upvalues = saros__count_upvalues(L, index);
-  if (!sees_globals_alone(L, index, *upvalues)) return NULL;
+  if (!is_simple(L, index, *upvalues)) return NULL;
   remember(L, rt, index, code, *upvalues);
   return code;
 }

@@ -26,6 +26,8 @@ bool saros__is_to_be_lent(lua_State *L, int index, int mode);
 
 /* True if the value at `index` is the table of globals. */
 bool saros__is_globals(lua_State *L, int index);
+/* True if every upvalue of the function at `index` is that. */
+bool saros__sees_globals_alone(lua_State *L, int index);
 /* How many upvalues the function at `index` has. */
 int saros__count_upvalues(lua_State *L, int index);
 

@@ -3,6 +3,7 @@
 #include "loop/errors.h"
 #include "thread/code.h"
 #include "thread/loan.h"
+#include "thread/pack_plain.h"
 #include "thread/tags.h"
 #include "thread/transfer.h"
 
@@ -92,11 +93,12 @@ static void keep_function(lua_State *L, saros_runtime_t *rt) {
   rt->loaded++;
 }
 
-/* Pushes the function that the state has of this id, or nothing: false. */
+/* Pushes the function that the state has of this id, or nothing: false. A call may have given it another environment,
+ * as sandboxes do; then it is not what has travelled any more. */
 static bool push_loaded(lua_State *L, saros_runtime_t *rt, const void *id) {
   saros__push_slot(L, rt, SAROS_SLOT_LOADED);
   lua_pushlstring(L, id, sizeof(saros_code_id_t));
-  bool known = lua_rawget(L, -2) == LUA_TFUNCTION;
+  bool known = lua_rawget(L, -2) == LUA_TFUNCTION && saros__sees_globals_alone(L, lua_gettop(L));
   lua_remove(L, -2);
   if (!known) lua_pop(L, 1);
   return known;

@@ -475,6 +475,18 @@ describe("core.thread.transfer", function()
       assert.equal(0, environment.count)
     end))
 
+    it("a call that gives a function another environment has no effect on later ones", with_worker(function()
+      local function run_in_sandbox(fn, environment)
+        debug.setupvalue(fn, 1, environment)
+        return fn()
+      end
+      local get = chunk "return transfer_spec_secret"
+      assert.equal("sandboxed", call(run_in_sandbox, get, {transfer_spec_secret = "sandboxed"}))
+      assert.is_nil(call(get))
+      local leave = chunk "local had = print ~= nil; _ENV = {}; return had"
+      assert.same({true, true}, {call(leave), call(leave)})
+    end))
+
     it("functions that share variables do so there", with_worker(function()
       local count = 0
       local function add() count = count + 1 end
