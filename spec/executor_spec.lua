@@ -181,6 +181,9 @@ describe("saros.ThreadPoolExecutor #threads", function()
       refused("TransferError: argument 1: userdata", {initializer = print, initargs = {io.stdout}})
     end)
 
+    it("may allow more threads than can be counted, which used to be none", with_executor({max_workers = 1 << 32},
+      function(executor) assert.equal(1, executor:submit(function() return 1 end):await()) end))
+
     it("name the threads, whose numbers are always there", with_executor(
       {thread_name_prefix = "a very long prefix", max_workers = 2}, function(executor)
         saros.gather(executor:submit(saros.blocking_sleep, 0.03), executor:submit(saros.blocking_sleep, 0.03)):await()
