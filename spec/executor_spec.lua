@@ -220,6 +220,12 @@ describe("saros.ThreadPoolExecutor #threads", function()
       end
       raises(saros.BrokenExecutor, executor.submit, executor, print)
     end))
+
+    it("that fails with what cannot be shown says so, and no longer that memory ran out", with_executor({
+      initializer = function() error(setmetatable({}, {__tostring = function() error("not shown") end})) end,
+    }, function(executor)
+      assert.equal("an initializer failed: table whose __tostring fails", failure_of(executor:submit(print)).message)
+    end))
   end)
 
   describe("shutdown", function()

@@ -40,8 +40,16 @@ int saros__run_message(lua_State *L, saros_runtime_t *rt, const saros_message_t 
 }
 
 /* Argument: an error. Result: it as a string. */
-static int describe(lua_State *L) {
+static int text_of(lua_State *L) {
   luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+/* Argument: an error. Result: a text about it. */
+static int describe(lua_State *L) {
+  lua_pushcfunction(L, text_of);
+  lua_pushvalue(L, 1);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) lua_pushfstring(L, "%s whose __tostring fails", luaL_typename(L, 1));
   lua_pushfstring(L, "an initializer failed: %s", lua_tostring(L, -1));
   return 1;
 }
