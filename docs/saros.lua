@@ -873,7 +873,7 @@ function saros.EventLoop:set_debug(enabled) end
 ---`asyncio.loop.set_default_executor`.
 ---
 ---Raises: RuntimeError if the loop is closed; `bad argument` for what is no executor
----@param executor saros.ThreadPoolExecutor what has a method `submit`
+---@param executor saros.ThreadPoolExecutor what has a method `submit`; its method `shutdown` is called if there is one
 function saros.EventLoop:set_default_executor(executor) end
 
 ---Set the function to call with errors that nobody can catch.
@@ -2729,7 +2729,7 @@ function saros.loop.set_debug(enabled) end
 ---`asyncio.loop.set_default_executor`.
 ---
 ---Raises: RuntimeError if the loop is closed; `bad argument` for what is no executor
----@param executor saros.ThreadPoolExecutor what has a method `submit`
+---@param executor saros.ThreadPoolExecutor what has a method `submit`; its method `shutdown` is called if there is one
 function saros.loop.set_default_executor(executor) end
 
 ---Set the function to call with errors that nobody can catch.

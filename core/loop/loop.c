@@ -212,12 +212,11 @@ static int end_tasks(lua_State *L) {
   return 0;
 }
 
-/* Argument: the loop. Its default executor ends with it, but nobody waits for what runs there. */
+/* Argument: the loop. Its default executor ends with it, if it can, but nobody waits for what runs there. */
 static int let_executor_go(lua_State *L) {
   saros_loop_t *loop = lua_touserdata(L, 1);
   saros__loop_push(L, loop, SAROS_LOOP_EXECUTOR);
-  if (!lua_toboolean(L, -1)) return 0;
-  lua_getfield(L, -1, "shutdown");
+  if (!lua_toboolean(L, -1) || lua_getfield(L, -1, "shutdown") == LUA_TNIL) return 0;
   lua_insert(L, -2);
   lua_createtable(L, 0, 1);
   lua_pushboolean(L, 0);

@@ -64,7 +64,7 @@ static int loop_run_in_executor(lua_State *L) {
 /*** Sets the executor that is used where none is given. Closing the loop shuts it down. Mirrors
  * `asyncio.loop.set_default_executor`.
  * @function EventLoop:set_default_executor
- * @tparam ThreadPoolExecutor executor what has a method `submit`
+ * @tparam ThreadPoolExecutor executor what has a method `submit`; its method `shutdown` is called if there is one
  * @raise RuntimeError if the loop is closed; `bad argument` for what is no executor
  */
 static int loop_set_default_executor(lua_State *L) {
@@ -94,7 +94,7 @@ static int loop_shutdown_default_executor(lua_State *L) {
   saros__loop_store(L, loop, SAROS_LOOP_EXECUTOR);
   if (!lua_toboolean(L, 2)) return 0;
   if (saros__executor_test(L, 2)) return saros__executor_shutdown(L, loop->rt, 2, true, false);
-  lua_getfield(L, 2, "shutdown");
+  if (lua_getfield(L, 2, "shutdown") == LUA_TNIL) return 0;
   lua_pushvalue(L, 2);
   lua_callk(L, 1, 0, 0, shut_down);
   return 0;

@@ -144,6 +144,17 @@ describe("core.thread.default_executor #threads", function()
       assert.same({"shutdown"}, calls)
     end)
 
+    it("may set one that cannot be shut down, which used to fail where the loop ends", function()
+      assert.equal("done", saros.run(function()
+        saros.get_running_loop():set_default_executor({submit = print})
+        return "done"
+      end))
+      local loop = saros.new_event_loop()
+      loop:set_default_executor({submit = print})
+      loop:close()
+      assert.is_true(loop:is_closed())
+    end)
+
     it("refuses what is no executor", function()
       local loop <close> = saros.new_event_loop()
       assert.has_error(function() loop:set_default_executor(nil) end)
