@@ -1802,7 +1802,7 @@ function ThreadsafeTask:done() end
 ---Waits for the results of the task: a task is suspended, a thread without a loop blocks. May be called by several
 ---threads, and more than once: each gets its own copy. Mirrors `concurrent.futures.Future.result`.
 ---
----Raises: the task's error; TimeoutError when the time is up, and the task goes on; CancelledError; RuntimeError if the loop was closed, and where the thread that must run the loop would wait for itself
+---Raises: the task's error; TimeoutError when the time is up, and the task goes on; CancelledError; RuntimeError if the loop was closed, and where the thread that must run the loop would wait for itself, or run another one meanwhile
 ---@param timeout? number seconds; nil for no limit
 ---@return any ... # the results
 function ThreadsafeTask:result(timeout) end

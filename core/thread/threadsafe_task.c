@@ -273,21 +273,30 @@ static int take_result(lua_State *L) {
   return saros__promise_take(L, rt, promise);
 }
 
+/* True if nobody runs the task's loop while this thread waits: it is the thread's own, and not the one that runs. A
+ * script that waits runs one from here on, which may be that. */
+static bool waits_for_itself(lua_State *L, saros_runtime_t *rt, const saros_threadsafe_task_t *handle) {
+  if (!saros__mailbox_is_own(handle->home, rt)) return false;
+  if (saros__promise_state(handle->promise) != SAROS_PROMISE_PENDING) return false;
+  if (rt->script) saros__need_running(L, rt);
+  return !rt->running || rt->running->mailbox != handle->home;
+}
+
 /*** Waits for the results of the task: a task is suspended, a thread without a loop blocks. May be called by several
  * threads, and more than once: each gets its own copy. Mirrors `concurrent.futures.Future.result`.
  * @function ThreadsafeTask:result
  * @tparam ?number timeout seconds; nil for no limit
  * @treturn any ... the results
  * @raise the task's error; TimeoutError when the time is up, and the task goes on; CancelledError; RuntimeError if the
- * loop was closed, and where the thread that must run the loop would wait for itself
+ * loop was closed, and where the thread that must run the loop would wait for itself, or run another one meanwhile
  */
 static int handle_result(lua_State *L) {
   static const saros_promise_wait_t wait = {"result", take_result};
   saros_runtime_t *rt = saros__runtime(L);
   saros_threadsafe_task_t *handle = check_handle(L);
   lua_settop(L, 2);
-  bool is_own = saros__mailbox_is_own(handle->home, rt);
-  if (is_own && !rt->running && !rt->script && saros__promise_state(handle->promise) == SAROS_PROMISE_PENDING) {
+  bool waits = lua_isnoneornil(L, 2) || lua_tonumber(L, 2) > 0;
+  if (waits && waits_for_itself(L, rt, handle)) {
     return saros__raise(L, rt, "RuntimeError", "the loop of the task is this thread's, and does not run");
   }
   return saros__promise_wait(L, rt, handle->promise, 2, &wait);

@@ -1,5 +1,6 @@
 local saros = require "saros"
 local raises = require "spec.support.raises"
+local scripts = require "spec.support.scripts"
 
 -- What functions that run in other threads use: busted gives a spec's functions an _ENV that cannot travel.
 local error, ipairs, pcall, tostring = error, ipairs, pcall, tostring
@@ -181,8 +182,35 @@ describe("core.thread.threadsafe_task #threads", function()
       local loop <close> = saros.new_event_loop()
       local handle = saros.run_coroutine_threadsafe(loop, function() return "ran" end)
       raises(saros.RuntimeError, handle.result, handle)
+      raises(saros.TimeoutError, handle.result, handle, 0)
       loop:run()
       assert.equal("ran", handle:result())
+    end)
+
+    it("would wait for good while the thread runs another loop", function()
+      local loop <close> = saros.new_event_loop()
+      local handle = saros.run_coroutine_threadsafe(loop, function() return "ran" end)
+      saros.run(function()
+        local failure = raises(saros.RuntimeError, handle.result, handle, 5)
+        assert.equal("the loop of the task is this thread's, and does not run", failure.message)
+      end)
+      loop:run()
+      assert.equal("ran", saros.run(function() return handle:result() end))
+    end)
+
+    it("would wait for good in a launcher's script, unless the script runs on that loop", function()
+      local output = scripts.output_of([[
+        local other = saros.new_event_loop()
+        local handle = saros.run_coroutine_threadsafe(other, print)
+        print(pcall(handle.result, handle, 0))
+        local own = saros.new_event_loop()
+        saros.set_event_loop(own)
+        print(saros.run_coroutine_threadsafe(own, function() return "own" end):result())
+        print(pcall(handle.result, handle))
+        print(other:is_closed())
+      ]])
+      assert.equal("false\tTimeoutError\nown\n"
+        .. "false\tRuntimeError: the loop of the task is this thread's, and does not run\nfalse\n", output)
     end)
 
     it("tells that the loop was closed with the task left", run(function(executor)
