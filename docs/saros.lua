@@ -1111,7 +1111,8 @@ function LoopProxy:call_soon_threadsafe(fn, ...) end
 function LoopProxy:time() end
 
 ---What `map` gives: calling it gives the next index and value, and nil at the end. After an error, or `close`,
----there are no more, and the jobs that are left are cancelled.
+---there are no more, and the jobs that are left are cancelled. It serves one task at a time: a step that another one
+---waits for makes further ones a `RuntimeError`.
 ---@class saros.MapIterator
 local MapIterator = {}
 

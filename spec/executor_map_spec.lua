@@ -87,6 +87,17 @@ describe("executor:map #threads", function()
     collectgarbage()
   end))
 
+  it("serves one task at a time: a step that waits used to take another's result", with_executor(function(executor)
+    local results = executor:map(function(i)
+      require("saros").blocking_sleep(0.01)
+      return i
+    end, {1, 2})
+    local first = saros.create_task(collect, results)
+    saros.sleep(0)
+    raises(saros.RuntimeError, results)
+    assert.same({1, 2}, (first:await()))
+  end))
+
   it("checks its arguments", with_executor(function(executor)
     local function refused(pattern, ...)
       local ok, failure = pcall(executor.map, executor, ...)

@@ -5,7 +5,7 @@ local core = require "saros.core"
 local check = require "saros.check"
 local timeout = require "saros.timeout"
 
-local ValueError = core.errors.ValueError
+local RuntimeError, ValueError = core.errors.RuntimeError, core.errors.ValueError
 
 local OPTIONS = {chunksize = "integer", timeout = "number"}
 
@@ -17,7 +17,8 @@ local function call_each(fn, items, count)
 end
 
 --- What `map` gives: calling it gives the next index and value, and nil at the end. After an error, or `close`,
--- there are no more, and the jobs that are left are cancelled.
+-- there are no more, and the jobs that are left are cancelled. It serves one task at a time: a step that another one
+-- waits for makes further ones a `RuntimeError`.
 -- @type MapIterator
 local MapIterator = {__name = "MapIterator"}
 MapIterator.__index = MapIterator
@@ -46,10 +47,13 @@ local function take_job(self)
 end
 
 function MapIterator:__call()
+  if self.is_waiting then error(RuntimeError("another task waits for the next result of the map")) end
   local index = self.next_index
   if index > self.count then return nil end
   if (index - 1) % self.chunksize == 0 then
+    self.is_waiting = true
     local ok, failure = pcall(take_job, self)
+    self.is_waiting = false
     if not ok then
       self:close()
       error(failure, 0)
