@@ -105,7 +105,7 @@ void saros__interrupt_check(saros_loop_t *loop) {
 }
 
 bool saros__interrupt_pending(const saros_runtime_t *rt) {
-  return slot.runtime == rt && slot.noticed != slot.presses;
+  return slot.runtime == rt && slot.noticed != slot.presses && (slot.presses > 1 || !slot.has_function);
 }
 
 static void take(saros_runtime_t *rt, saros_loop_t *loop, lua_State *script) {

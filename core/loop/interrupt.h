@@ -30,7 +30,7 @@ void saros__interrupt_leave(saros_loop_t *loop);
  * thread's work stop. */
 void saros__interrupt_check(saros_loop_t *loop);
 
-/* Any thread, from C code that blocks: true if a SIGINT came that this state should act on. */
+/* Any thread, from C code that blocks: true if a SIGINT came that is to be raised in this state, and was not yet. */
 bool saros__interrupt_pending(const saros_runtime_t *rt);
 
 /* Lets SIGINT interrupt a script that has no loop yet: takes the slot for the runtime. */

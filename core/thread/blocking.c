@@ -37,18 +37,22 @@ static void block_signals(sigset_t *before) {
  * @raise ValueError for NaN
  */
 int saros__blocking_sleep(lua_State *L) {
-  double seconds = saros__check_seconds(L, saros__runtime(L), 1, "seconds");
+  saros_runtime_t *rt = saros__runtime(L);
+  double seconds = saros__check_seconds(L, rt, 1, "seconds");
   uint64_t begin = saros__now_ns();
   uint64_t end = seconds >= 9e9 ? UINT64_MAX : begin + (seconds > 0 ? (uint64_t)(seconds * 1e9) : 0);
   lua_Hook hook = lua_gethook(L);
+  bool stopped = false;
   sigset_t before;
   /* The signals come while it sleeps and at no other time, so none is missed between the look and the sleep. */
   block_signals(&before);
-  for (uint64_t now = begin; now < end && lua_gethook(L) == hook; now = saros__now_ns()) {
+  for (uint64_t now = begin; now < end; now = saros__now_ns()) {
+    stopped = saros__blocking_stopped(L, rt, hook);
+    if (stopped) break;
     uint64_t left = end - now < LONGEST_NS ? end - now : LONGEST_NS;
     struct timespec timeout = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
     pselect(0, NULL, NULL, NULL, &timeout, &before);
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return 0;
+  return stopped ? saros__blocking_end(L, rt, hook) : 0;
 }

@@ -7,13 +7,12 @@
 
 #include "loop/errors.h"
 #include "task/task.h"
+#include "thread/blocking.h"
 #include "thread/loan.h"
 #include "thread/slots.h"
 #include "thread/transfer.h"
 
-/* How long blocking waits go on between two looks whether they are to be interrupted, and how long a finalizer waits
- * for jobs to stop; nanoseconds. */
-#define WAIT_SLICE 20000000u
+/* How long a finalizer waits for jobs to stop; nanoseconds. */
 #define FINALIZER_LIMIT 500000000u
 
 enum { DEFAULT_LIMIT = 32, DEFAULT_EXTRA = 4, MAX_WORKERS = INT_MAX };
@@ -223,14 +222,14 @@ static int await_end(lua_State *L, saros_runtime_t *rt, saros_executor_t *execut
   return saros__await(L, rt, top, "shutdown");
 }
 
-/* A hook that was set meanwhile is an interrupt, which its next instruction raises. */
-static void block_until_end(lua_State *L, saros_runtime_t *rt, saros_workers_t *workers) {
-  lua_Hook hook = lua_gethook(L);
+static int block_until_end(lua_State *L, saros_runtime_t *rt, saros_workers_t *workers) {
+  lua_Hook before = lua_gethook(L);
   saros__loan_was_read(rt);
-  while (!saros__workers_wait(workers, WAIT_SLICE)) {
-    if (lua_gethook(L) != hook) return;
+  while (!saros__workers_wait(workers, SAROS_BLOCKING_SLICE)) {
+    if (saros__blocking_stopped(L, rt, before)) return saros__blocking_end(L, rt, before);
   }
   saros__workers_join(workers);
+  return 0;
 }
 
 /* Cancels the futures of the jobs in the list, which nobody has begun. */
@@ -260,8 +259,7 @@ int saros__executor_shutdown(lua_State *L, saros_runtime_t *rt, int index, bool 
   if (cancel) cancel_jobs(L, saros__workers_take_all(executor->workers));
   if (!wait) return 0;
   if (can_suspend(L, rt)) return await_end(L, rt, executor, index);
-  block_until_end(L, rt, executor->workers);
-  return 0;
+  return block_until_end(L, rt, executor->workers);
 }
 
 /* ---- methods ---- */

@@ -27,25 +27,43 @@ describe("saros.blocking_sleep #threads", function()
     assert.matches("bad argument #1 to 'blocking_sleep' %(number expected, got string%)", message)
   end)
 
-  it("ends when Ctrl-C interrupts the program", function()
-    local code = [[
-      local saros = require "saros"
-      io.stdout:write("ready\n")
-      io.stdout:flush()
-      saros.sleep(0)
-      saros.blocking_sleep(60)
-    ]]
+  -- How a program ends that has Ctrl-C pressed twice while it blocks; the first time is for its main task.
+  local function interrupt(code)
     local path = os.tmpname()
     local file <close> = assert(io.open(path, "w"))
-    file:write(code)
+    file:write('local saros = require "saros" saros.sleep(0) io.stdout:setvbuf("no") ', code)
     file:close()
     local running <close> = process.saros(path)
     running:expect("ready")
-    saros.blocking_sleep(0.05)
-    running:signal("SIGINT")
-    saros.blocking_sleep(0.05)
-    running:signal("SIGINT")
-    assert.equal("exit 130", running:wait(10))
+    for _ = 1, 2 do
+      saros.blocking_sleep(0.1)
+      running:signal("SIGINT")
+    end
+    local outcome = running:wait(10)
     os.remove(path)
+    return outcome
+  end
+
+  it("ends when Ctrl-C interrupts the program", function()
+    assert.equal("exit 130", interrupt [[
+      print("ready")
+      saros.blocking_sleep(60)
+    ]])
+  end)
+
+  it("ends then in a coroutine as well, of which Ctrl-C's hook knows nothing", function()
+    assert.equal("exit 130", interrupt [[
+      print("ready")
+      coroutine.wrap(saros.blocking_sleep)(60)
+    ]])
+  end)
+
+  it("ends then where it is the end of an executor that a coroutine waits for", function()
+    assert.equal("exit 130", interrupt [[
+      local executor = saros.ThreadPoolExecutor {max_workers = 1}
+      executor:submit(saros.blocking_sleep, 60)
+      print("ready")
+      coroutine.wrap(executor.shutdown)(executor)
+    ]])
   end)
 end)
