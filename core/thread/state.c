@@ -79,13 +79,35 @@ static int tracked_resume(lua_State *L) {
   return lua_gettop(L) - 1;
 }
 
+/* Runs the scopes that are left in `co`, and returns as lua_resetthread does. */
+static int reset(lua_State *co) {
+  saros_stop_t *stop = saros__stop_current();
+  lua_State *outer = stop ? saros__stop_resuming(stop, co) : NULL;
+  int status = lua_resetthread(co);
+  if (stop) saros__stop_resumed(stop, outer);
+  return status;
+}
+
+static int tracked_close(lua_State *L) {
+  lua_State *co = lua_tothread(L, 1);
+  if (!co) return luaL_typeerror(L, 1, "thread");
+  lua_Debug ar;
+  if (co == L) return luaL_error(L, "cannot close a running coroutine");
+  if (lua_status(co) == LUA_OK && lua_getstack(co, 0, &ar)) return luaL_error(L, "cannot close a normal coroutine");
+  bool ok = reset(co) == LUA_OK;
+  lua_pushboolean(L, ok);
+  if (ok) return 1;
+  lua_xmove(co, L, 1);
+  return 2;
+}
+
 /* Upvalue: the coroutine. A failure is raised, with the place of the call as Lua's own function has it. */
 static int call_wrapped(lua_State *L) {
   lua_State *co = lua_tothread(L, lua_upvalueindex(1));
   int results = resume(L, co, lua_gettop(L));
   if (results >= 0) return results;
   int status = lua_status(co);
-  if (status != LUA_OK && status != LUA_YIELD && lua_resetthread(co) != LUA_OK) {
+  if (status != LUA_OK && status != LUA_YIELD && reset(co) != LUA_OK) {
     lua_xmove(co, L, 1); /* its scopes raised another error */
   }
   if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
@@ -105,7 +127,8 @@ static int tracked_wrap(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg tracked[] = {{"resume", tracked_resume}, {"wrap", tracked_wrap}, {NULL, NULL}};
+static const luaL_Reg tracked[] = {
+    {"resume", tracked_resume}, {"wrap", tracked_wrap}, {"close", tracked_close}, {NULL, NULL}};
 
 /* ---- the state ---- */
 

@@ -1,8 +1,8 @@
 /* state.h: the Lua state of a thread.
  *
  * It has Lua's own libraries and `saros.core`, and looks for modules where the state
- * does that the thread was started from. Its coroutine.resume and coroutine.wrap tell
- * stop.h which coroutine runs.
+ * does that the thread was started from. Its coroutine.resume, coroutine.wrap and
+ * coroutine.close tell stop.h which coroutine runs.
  *
  * Threads: paths are read in the parent's thread; the rest is for the thread that the
  * state belongs to.

@@ -9,8 +9,8 @@
  * second at most. Not stopped are C functions, finalizers and hooks.
  *
  * The handler finds its thread by a slot of that thread's own. Which coroutine runs
- * is known because the state's coroutine.resume and coroutine.wrap say so; see
- * state.h.
+ * is known because the state's coroutine.resume, coroutine.wrap and coroutine.close
+ * say so; see state.h.
  *
  * What is to be stopped may have ended when the signal comes: the handler and the
  * hook both look at `wanted`, which saros__stop_done takes back. A hook that was

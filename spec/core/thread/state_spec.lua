@@ -79,6 +79,42 @@ describe("core.thread.state #threads", function()
         local _, dead = pcall(fn)
         return text .. #object .. dead
       end,
+      close = function()
+        local list = {}
+        local function note(first, second) list[#list + 1] = tostring(first) .. " " .. tostring(second) end
+        local function leave(failure)
+          local _ <close> = setmetatable({}, {__close = function(_, err)
+            note("closed", err)
+            if failure then error(failure, 0) end
+          end})
+          coroutine.yield()
+        end
+        for _, failure in ipairs {false, "later"} do
+          local co = coroutine.create(leave)
+          note(coroutine.close(coroutine.create(leave)))
+          coroutine.resume(co, failure)
+          note(coroutine.close(co))
+          note(coroutine.close(co))
+          note(coroutine.status(co))
+        end
+        local failed = coroutine.create(error)
+        coroutine.resume(failed, "failure")
+        note(coroutine.close(failed))
+        return table.concat(list, ", ")
+      end,
+      ["close of what runs"] = function()
+        local list = {}
+        local outer = coroutine.running()
+        coroutine.wrap(function()
+          for _, co in ipairs {outer, (coroutine.running())} do
+            local _, failure = pcall(function() coroutine.close(co) end)
+            list[#list + 1] = failure:gsub(".*:%d+:", "")
+          end
+        end)()
+        local _, bad = pcall(function() coroutine.close(1) end)
+        list[#list + 1] = bad:gsub(".*:%d+:", "")
+        return table.concat(list)
+      end,
       ["wrap that fails and closes"] = function()
         local closed
         local _, failure = pcall(coroutine.wrap(function()
