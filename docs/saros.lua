@@ -1985,7 +1985,8 @@ saros.testing.VirtualClockPolicy = {}
 function saros.testing.VirtualClockPolicy:new_event_loop() end
 
 ---A queue between threads: `saros.Channel(capacity)`. It can be passed to any thread of the process, where it is the
----same channel.
+---same channel. It goes with what is in it when nobody has it any more; but channels are counted, so one that lies in
+---itself, or in a channel that lies in it, stays until somebody receives it.
 ---
 ---Raises: ValueError for a capacity that is negative or NaN
 ---@param capacity? number how many values it holds; with 0 each waits for its receiver; 0 by default

@@ -18,7 +18,8 @@ static int closed_error(lua_State *L, saros_runtime_t *rt) {
 /* ---- making one ---- */
 
 /*** A queue between threads: `saros.Channel(capacity)`. It can be passed to any thread of the process, where it is the
- * same channel.
+ * same channel. It goes with what is in it when nobody has it any more; but channels are counted, so one that lies in
+ * itself, or in a channel that lies in it, stays until somebody receives it.
  * @function Channel
  * @tparam[opt=0] number capacity how many values it holds; with 0 each waits for its receiver
  * @treturn Channel
