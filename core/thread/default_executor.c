@@ -115,7 +115,9 @@ static int to_thread(lua_State *L) {
   push_default(L, rt->running);
   lua_insert(L, 1);
   submit(L, rt->running, 1);
-  saros__check_future(L, 1);
+  if (!saros__test_future(L, 1)) {
+    return luaL_error(L, "the executor's submit gave no Future, but a %s", luaL_typename(L, 1));
+  }
   return saros__await(L, rt, 1, "to_thread");
 }
 
