@@ -69,6 +69,12 @@ static bool is_waiting_for_future(const saros_task_t *task) {
          lua_status(saros__task_innermost(task)) == LUA_YIELD;
 }
 
+/* True if the request has come through this gather already: its children await it. */
+static bool is_on_path(const saros_cancel_path_t *path, const saros_future_t *gather) {
+  while (path && path->gather != gather) path = path->outer;
+  return path != NULL;
+}
+
 /* The chain has no end, because its tasks await each other in a circle: this one's wait is the one that the
  * request cancels, which unwinds the others. (CPython ends in a RecursionError.) */
 static void break_circle(lua_State *L, int index, saros_task_t *task, int message) {
@@ -80,7 +86,8 @@ static void break_circle(lua_State *L, int index, saros_task_t *task, int messag
 }
 
 /* One request follows the chain of tasks that await tasks to its end, in a loop: chains are long. */
-bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message) {
+bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message,
+                        const saros_cancel_path_t *path) {
   index = lua_absindex(L, index);
   if (message) message = lua_absindex(L, message);
   int top = lua_gettop(L);
@@ -95,7 +102,7 @@ bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message
     task->cancelling++;
     if (is_waiting_for_future(task)) {
       saros_future_t *awaited = push_awaited(L, task);
-      if (hops > loop->tasks.live) {
+      if (hops > loop->tasks.live || is_on_path(path, awaited)) {
         lua_pop(L, 1);
         break_circle(L, here, task, message);
         break;
@@ -106,7 +113,7 @@ bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message
         saros__future_silence(awaited);
         continue;
       }
-      if (saros__future_cancel(L, here, awaited, message)) break;
+      if (saros__future_cancel_along(L, here, awaited, message, path)) break;
       saros__push_task(L, task); /* a gather whose children are all done: it cannot be cancelled any more */
       lua_replace(L, here);
     }

@@ -211,14 +211,19 @@ void saros__future_set_cancelled(lua_State *L, int index, saros_future_t *future
 }
 
 bool saros__future_cancel(lua_State *L, int index, saros_future_t *future, int message) {
+  return saros__future_cancel_along(L, index, future, message, NULL);
+}
+
+bool saros__future_cancel_along(lua_State *L, int index, saros_future_t *future, int message,
+                                const saros_cancel_path_t *path) {
   index = lua_absindex(L, index);
   if (message) message = lua_absindex(L, message);
   if (future->marker == SAROS_MARKER_TASK) {
-    return saros__task_cancel(L, index, (saros_task_t *)future, message);
+    return saros__task_cancel(L, index, (saros_task_t *)future, message, path);
   }
   saros__future_silence(future);
   if (saros__future_done(future)) return false;
-  if (future->gathering) return saros__gather_cancel(L, index, future, message);
+  if (future->gathering) return saros__gather_cancel(L, index, future, message, path);
   if (message) {
     luaL_checkstack(L, 6, NULL);
     saros__future_extras(L, index, future);

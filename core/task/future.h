@@ -99,9 +99,20 @@ void saros__future_set_error(lua_State *L, int index, saros_future_t *future);
 /* Makes the future cancelled. The CancelledError (or nil: made on demand) is on top of L, popped. */
 void saros__future_set_cancelled(lua_State *L, int index, saros_future_t *future);
 
+/* The gathers that a request to cancel has come through, on the C stack, the innermost first. */
+typedef struct saros_cancel_path {
+  const struct saros_cancel_path *outer; /* NULL: the first one */
+  const saros_future_t *gather;
+  uint32_t length;
+} saros_cancel_path_t;
+
 /* Cancels the future or task at `index` as its method cancel does, with the message at `message`
  * (0: none); returns whether the request was made. */
 bool saros__future_cancel(lua_State *L, int index, saros_future_t *future, int message);
+
+/* The same for a request that has come along a path (NULL: none), which may be a circle. */
+bool saros__future_cancel_along(lua_State *L, int index, saros_future_t *future, int message,
+                                const saros_cancel_path_t *path);
 
 /* Pushes the results of the done future at `index` and returns how many, or raises its error. Counts as
  * retrieval. */

@@ -9,6 +9,10 @@
 
 enum { UV_CHILDREN = SAROS_UV_EXTRAS + 1 };
 
+/* How many gathers, one in the other, a request to cancel goes through: each takes C stack. CPython raises its
+ * RecursionError at about as many. */
+#define MAX_NESTING 1000
+
 typedef struct saros_gather {
   saros_future_t future; /* first: a gather is a future */
   uint32_t entries;      /* length of the list of children */
@@ -192,15 +196,21 @@ static void wake_gather(lua_State *L, saros_loop_t *loop, saros_future_t *child,
   saros_ready_push(&loop->ready, on_child_done, gather, (uintptr_t)child);
 }
 
-bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int message) {
+bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int message,
+                          const saros_cancel_path_t *path) {
   saros_gather_t *gather = (saros_gather_t *)future;
+  saros_cancel_path_t here = {.outer = path, .gather = future, .length = path ? path->length + 1 : 1};
   bool requested = false;
+  if (here.length > MAX_NESTING) {
+    saros__raise(L, future->loop->rt, "RuntimeError",
+                 "cannot cancel more than %d gathers that are nested in each other", MAX_NESTING);
+  }
   luaL_checkstack(L, 12, NULL);
   lua_getiuservalue(L, index, UV_CHILDREN);
   int children = lua_gettop(L);
   for (uint32_t i = 1; i <= gather->entries; i++) {
     lua_rawgeti(L, children, i);
-    if (saros__future_cancel(L, -1, lua_touserdata(L, -1), message)) requested = true;
+    if (saros__future_cancel_along(L, -1, lua_touserdata(L, -1), message, &here)) requested = true;
     lua_settop(L, children);
   }
   lua_pop(L, 1);

@@ -16,8 +16,10 @@
 
 #include "task/future.h"
 
-/* gather:cancel(): cancels the children; true if one of them could be. */
-bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int message);
+/* gather:cancel(): cancels the children; true if one of them could be. The request has come along a path
+ * (NULL: none); raises a RuntimeError if that is too long to be followed on the C stack. */
+bool saros__gather_cancel(lua_State *L, int index, saros_future_t *future, int message,
+                          const saros_cancel_path_t *path);
 
 /* Pushes the list of the children of the gather at `index`. */
 void saros__gather_push_children(lua_State *L, int index);

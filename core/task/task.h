@@ -135,8 +135,9 @@ void saros__task_withdraw(saros_task_t *task);
 /* Pushes the userdata of a task that is not done. */
 void saros__push_task(lua_State *L, saros_task_t *task);
 
-/* task:cancel(message at `message`, or 0). */
-bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message);
+/* task:cancel(message at `message`, or 0), for a request that has come along a path (NULL: none). */
+bool saros__task_cancel(lua_State *L, int index, saros_task_t *task, int message,
+                        const saros_cancel_path_t *path);
 
 /* Pushes the CancelledError that a cancelled wait raises, with the message of the request. */
 void saros__task_push_cancelled(lua_State *L, saros_task_t *task);

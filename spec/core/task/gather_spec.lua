@@ -236,6 +236,35 @@ describe("core.task.gather", function()
     assert.is_nil(next(weak))
   end)
 
+  it("can be cancelled when tasks gather each other in a circle, which used to overflow the C stack", function()
+    local tasks, ended = {}, {}
+    for i = 1, 3 do
+      tasks[i] = loop:create_task(function()
+        local ok, failure = pcall(function() return saros.gather(tasks[i % 3 + 1]):await() end)
+        ended[#ended + 1] = ("%d %s %s"):format(i, ok, saros.is_error(failure, saros.CancelledError))
+        error(failure, 0)
+      end)
+    end
+    loop:run_once()
+    assert.is_true(tasks[1]:cancel())
+    loop:run()
+    table.sort(ended)
+    assert.same({ "1 false true", "2 false true", "3 false true" }, ended)
+    for i = 1, 3 do assert.is_true(tasks[i]:cancelled()) end
+  end)
+
+  it("refuses to be cancelled when too many are nested, which used to overflow the C stack", function()
+    local innermost = loop:create_future()
+    local future = innermost
+    for _ = 1, 1000 do future = saros.gather(future) end
+    local one_too_many = saros.gather(future)
+    local failure = raises(saros.RuntimeError, one_too_many.cancel, one_too_many)
+    assert.equal("cannot cancel more than 1000 gathers that are nested in each other", failure.message)
+    assert.is_false(innermost:done())
+    assert.is_true(future:cancel())
+    assert.is_true(innermost:cancelled())
+  end)
+
   describe("bad input", function()
     it("refuses an unknown option and lists the known ones", function()
       run(function()
