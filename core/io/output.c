@@ -48,10 +48,12 @@ static void resume_protocol(saros_connection_t *connection) {
   }
 }
 
+/* A connection that closes is over with the last byte, and its protocol still hears that there is room: only one
+ * that failed has none. */
 void saros__output_resume(saros_connection_t *connection) {
   connection->blocked = false;
   saros__output_flush(connection);
-  if (!connection->lost && connection->choked &&
+  if (connection->error == 0 && connection->choked &&
       saros_buffer_size(&connection->out) <= connection->low) {
     resume_protocol(connection);
   }

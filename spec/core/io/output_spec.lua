@@ -104,6 +104,32 @@ describe("core.io.output", function()
     end)
   end)
 
+  it("resumes the protocol before the end, though it was closed meanwhile", function()
+    -- Used to be left out when the last bytes left: a protocol that was paused heard connection_lost alone.
+    network.quietly(function()
+      local client, peer, server = network.protocols()
+      local _ <close> = server
+      client.transport:write(("x"):rep(MUCH))
+      client.transport:close()
+      client.wait("lost")
+      peer.wait("lost")
+      assert.same({"made", "pause", "resume", "lost"}, client.names())
+      assert.equal(MUCH, #peer.received())
+    end)
+  end)
+
+  it("does not resume the protocol when the connection fails", function()
+    network.run(function()
+      local client, peer, server = network.protocols()
+      local _ <close> = server
+      peer.transport:pause_reading()
+      client.transport:write(("x"):rep(MUCH))
+      peer.transport:abort()
+      client.wait("lost")
+      assert.same({"made", "pause", "lost"}, client.names())
+    end)
+  end)
+
   it("takes what resume_writing writes", function()
     network.quietly(function()
       local client, peer, server = network.protocols {
