@@ -238,12 +238,18 @@ static void check_limit_names(lua_State *L) {
   lua_pushnil(L);
   while (lua_next(L, 2)) {
     lua_pop(L, 1);
-    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "?";
+    const char *name = luaL_tolstring(L, -1, NULL);
     if (strcmp(name, "high") != 0 && strcmp(name, "low") != 0) {
       saros__raise(L, saros__runtime(L), "ValueError",
                    "unknown option '%s' for 'set_write_buffer_limits' (known: high, low)", name);
     }
+    lua_pop(L, 1);
   }
+}
+
+static lua_Integer default_high(lua_Integer low) {
+  if (low < 0) return 64 * 1024;
+  return low > LUA_MAXINTEGER / 4 ? LUA_MAXINTEGER : 4 * low;
 }
 
 /*** Sets the water marks of the write buffer: above `high` bytes the protocol is told to pause writing,
@@ -265,7 +271,7 @@ static int transport_set_write_buffer_limits(lua_State *L) {
     high = check_limit(L, "high");
     low = check_limit(L, "low");
   }
-  if (high < 0) high = low < 0 ? 64 * 1024 : 4 * low;
+  if (high < 0) high = default_high(low);
   if (low < 0) low = high / 4;
   if (high < low) {
     return saros__raise(L, saros__runtime(L), "ValueError", "high (%I) must be >= low (%I)",

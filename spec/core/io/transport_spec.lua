@@ -244,6 +244,10 @@ describe("core.io.transport", function()
         assert.same({16384, 65536}, {transport:get_write_buffer_limits()})
         transport:set_write_buffer_limits {low = 10}
         assert.same({10, 40}, {transport:get_write_buffer_limits()})
+        failure = raises(saros.ValueError, transport.set_write_buffer_limits, transport, {[1] = 5})
+        assert.equal("unknown option '1' for 'set_write_buffer_limits' (known: high, low)", failure.message)
+        transport:set_write_buffer_limits {low = math.maxinteger - 1} -- four times that is no integer
+        assert.same({math.maxinteger - 1, math.maxinteger}, {transport:get_write_buffer_limits()})
         transport:set_write_buffer_limits {high = 100}
         assert.same({25, 100}, {transport:get_write_buffer_limits()})
         transport:set_write_buffer_limits()
