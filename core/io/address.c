@@ -71,8 +71,11 @@ static void check_path(lua_State *L, saros_runtime_t *rt, int index, saros_addre
   }
   struct sockaddr_un *local = &address->as.local;
   /* A path needs room for the zero after it; an abstract name has none. */
-  if (length + !abstract > sizeof local->sun_path) {
-    saros__raise_os_error(L, rt, UV_ENAMETOOLONG, "the path of a socket");
+  size_t most = sizeof local->sun_path - !abstract;
+  if (length > most) {
+    lua_pushfstring(L, "the path of a socket has at most %I bytes, not %I", (LUAI_UACINT)most,
+                    (LUAI_UACINT)length);
+    saros__raise_os_error(L, rt, UV_ENAMETOOLONG, lua_tostring(L, -1));
   }
   *address = (saros_address_t){0};
   local->sun_family = AF_UNIX;
