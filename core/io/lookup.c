@@ -127,11 +127,17 @@ static int deliver(lua_State *L) {
   return 0;
 }
 
+static void try_to_deliver(saros_answer_t *answer) {
+  saros_lookup_t *lookup = answer->lookup;
+  if (!lookup->task) return;
+  saros__loop_protect(lookup->loop, deliver, answer, "Cannot deliver the answer of the resolver");
+}
+
 static void answer_lookup(saros_answer_t *answer) {
   saros_lookup_t *lookup = answer->lookup;
-  if (lookup->task) {
-    saros__loop_protect(lookup->loop, deliver, answer, "Cannot deliver the answer of the resolver");
-  }
+  try_to_deliver(answer);
+  answer->code = UV_EAI_MEMORY; /* if there is no room for the answer; there is for a number */
+  try_to_deliver(answer);
   lookup->answered = true;
   if (lookup->task) return; /* it still points here, and can only be cancelled */
   unlink_lookup(lookup);
@@ -151,11 +157,21 @@ static void on_name(uv_getnameinfo_t *request, int status, const char *host, con
 
 /* ---- Lua ---- */
 
-/* The stack begins with the loop and what was looked up. */
+/* The stack begins with the loop and what was looked up: a host and a service, or an address. Names the one
+ * that is unknown. */
 static int raise_answer(lua_State *L, int code) {
-  luaL_tolstring(L, 2, NULL);
-  lua_pushfstring(L, "cannot resolve '%s'", lua_isnil(L, 2) ? "" : lua_tostring(L, -1));
-  return saros__raise_os_error(L, saros__runtime(L), code, lua_tostring(L, -1));
+  saros_runtime_t *rt = saros__runtime(L);
+  luaL_checkstack(L, 8, NULL);
+  if (lua_istable(L, 2)) {
+    saros_address_t address;
+    saros__address_check(L, rt, 2, &address);
+    saros__address_push_text(L, &address.as.any, address.length);
+  } else {
+    lua_pushvalue(L, code == UV_EAI_SERVICE ? 3 : 2);
+  }
+  const char *what = lua_isnil(L, -1) ? "" : lua_tostring(L, -1);
+  lua_pushfstring(L, "cannot resolve %s'%s'", code == UV_EAI_SERVICE ? "the service " : "", what);
+  return saros__raise_os_error(L, rt, code, lua_tostring(L, -1));
 }
 
 static int answered(lua_State *L, int status, lua_KContext context) {
@@ -202,6 +218,9 @@ static int look_up_address(lua_State *L) {
   saros_runtime_t *rt = loop->rt;
   saros_address_t address;
   saros__address_check(L, rt, 2, &address);
+  if (address.as.any.sa_family == AF_UNIX) {
+    return saros__raise(L, rt, "ValueError", "a path has no name to look up, only a host and a port have");
+  }
   int flags = (lua_toboolean(L, 3) ? NI_NUMERICHOST : 0) |
               (lua_toboolean(L, 4) ? NI_NUMERICSERV : 0) | (lua_toboolean(L, 5) ? NI_DGRAM : 0);
   saros_task_t *task = saros__task_suspendable(L, rt, "getnameinfo");
@@ -210,7 +229,7 @@ static int look_up_address(lua_State *L) {
   if (code < 0) {
     unlink_lookup(lookup);
     free(lookup);
-    return saros__raise_os_error(L, rt, code, "getnameinfo");
+    return raise_answer(L, code);
   }
   return saros__task_suspend(L, task, withdraw, lookup, 0, answered);
 }

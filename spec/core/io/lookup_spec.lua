@@ -45,6 +45,29 @@ describe("core.io.lookup", function()
     loop:close()
   end)
 
+  it("raises, and does not wait for ever, when the answer cannot be delivered", function()
+    local Loop = saros.EventLoop:extend("Loop")
+    local fails = false
+    function Loop:call_soon(...)
+      if fails then
+        fails = false
+        error("no room")
+      end
+      return saros.EventLoop.call_soon(self, ...)
+    end
+    local loop <close> = Loop()
+    local reported
+    loop:set_exception_handler(function(_, context) reported = context.message end)
+    loop:run_until_complete(function()
+      local task = saros.create_task(core.look_up_host, loop, "localhost", "80")
+      saros.sleep(0)
+      fails = true
+      local failure = raises(saros.OSError, saros.wait_for, task, 30)
+      assert.equal("EAI_MEMORY", failure.code)
+    end)
+    assert.equal("Cannot deliver the answer of the resolver", reported)
+  end)
+
   it("finds the name of an address", function()
     network.quietly(function(loop)
       local names = core.look_up_address(loop, {host = "127.0.0.1", port = 80}, true, true)
