@@ -106,6 +106,28 @@ describe("saros.connect", function()
     end)
   end)
 
+  it("refuses a local address that is none", function()
+    -- Used to connect from any address: {"127.0.0.1", 0} has neither a host nor a port.
+    network.quietly(function(loop)
+      local server <close> = echo(loop, "127.0.0.1")
+      local port = server:sockets()[1].port
+      local function connect_from(address)
+        return saros.open_connection("127.0.0.1", port, {local_addr = address})
+      end
+      for field, address in pairs {["1"] = {"127.0.0.1", 0}, path = {path = "x"}, hots = {hots = "127.0.0.1"}} do
+        local failure = raises(saros.ValueError, connect_from, address)
+        assert.matches(("unknown field '%s' of the option 'local_addr' (known: family, host, port)"):format(field),
+          failure.message, 1, true)
+      end
+      raises(saros.ValueError, connect_from, {family = "ipx"})
+      assert.error_matches(function() connect_from {host = true} end, "bad argument #3 to 'open_connection' "
+        .. "%(host expected, got boolean in the option 'local_addr'%)")
+      assert.error_matches(function() connect_from {port = true} end, "bad argument #3 to 'open_connection' "
+        .. "%(port number expected, got boolean in the option 'local_addr'%)")
+      raises(saros.OSError, connect_from, {family = "inet6"})
+    end)
+  end)
+
   it("aborts the connection when the factory fails", function()
     network.quietly(function(loop)
       local client, peer, server = network.protocols()

@@ -38,12 +38,13 @@ end
 -- @param port a number, a numeric string, or the name of a service as in `"http"`
 -- @tparam integer n the argument's position
 -- @tparam string name the public function's name
+-- @tparam ?string where it came from inside the argument, see `check.fail`
 -- @return an integer, or a service's name
 -- @raise `bad argument`; `ValueError` for a number that is no port
-function addresses.check_port(port, n, name)
+function addresses.check_port(port, n, name, where)
   local number = tonumber(port)
   if number == nil then
-    if type(port) ~= "string" or port == "" then check.fail(n, name, "port number", port) end
+    if type(port) ~= "string" or port == "" then check.fail(n, name, "port number", port, where) end
     return port
   end
   local integer = math.tointeger(number)
@@ -96,14 +97,15 @@ end
 -- @tparam integer n the argument's position
 -- @tparam string name the public function's name
 -- @tparam ?boolean optional whether it may be nil
+-- @tparam ?string where it came from inside the argument, see `check.fail`
 -- @return the host; nil for `""`, where it is optional
 -- @raise `bad argument`; `ValueError` for an empty list
-function addresses.check_host(host, n, name, optional)
+function addresses.check_host(host, n, name, optional, where)
   if optional and (host == nil or host == "") then return nil end
   if type(host) == "string" then return host end
-  if type(host) ~= "table" then check.fail(n, name, "host", host) end
+  if type(host) ~= "table" then check.fail(n, name, "host", host, where) end
   for _, each in ipairs(host) do
-    if type(each) ~= "string" then check.fail(n, name, "list of hosts", each) end
+    if type(each) ~= "string" then check.fail(n, name, "list of hosts", each, where) end
   end
   if #host == 0 then error(ValueError(("argument #%d to '%s' is an empty list"):format(n, name))) end
   return host

@@ -28,6 +28,8 @@ connect.OPTIONS = {
   happy_eyeballs_delay = "number",
 }
 
+local LOCAL_FIELDS = {host = true, port = true, family = true}
+
 -- ---- one address ----
 
 -- Runs fn(transport, ...); a transport that it fails with is of no use to anybody.
@@ -169,12 +171,25 @@ end
 
 -- ---- for streams as well ----
 
-local function resolve_local(loop, options)
+-- A list as Python's tuple, a path or a misspelt name would else stand for any address.
+local function check_fields(address)
+  for field in pairs(address) do
+    if not LOCAL_FIELDS[field] then
+      error(errors.ValueError(("unknown field '%s' of the option 'local_addr' (known: %s)")
+        :format(tostring(field), check.names(LOCAL_FIELDS))))
+    end
+  end
+end
+
+local function resolve_local(loop, options, n, name)
   local address = options.local_addr
   if not address then return nil end
-  local host = addresses.check_host(address.host, 4, "local_addr", true)
-  local port = addresses.check_port(address.port or 0, 4, "local_addr")
-  return addresses.resolve(loop, host, port, {family = options.family, passive = true})
+  check_fields(address)
+  local where = " in the option 'local_addr'"
+  local host = addresses.check_host(address.host, n, name, true, where)
+  local port = addresses.check_port(address.port or 0, n, name, where)
+  addresses.check_family(address.family)
+  return addresses.resolve(loop, host, port, {family = address.family or options.family, passive = true})
 end
 
 --- Connect to a host.
@@ -190,7 +205,7 @@ function connect.tcp(loop, host, port, options, n, name)
   host = addresses.check_host(host, n, name, true)
   port = addresses.check_port(port, n + 1, name)
   addresses.check_family(options.family)
-  local local_addresses = resolve_local(loop, options)
+  local local_addresses = resolve_local(loop, options, n + 2, name)
   local list = addresses.resolve(loop, host, port, {family = options.family})
   if #list == 1 then return connect_to(loop, list[1], local_addresses) end
   return race(loop, list, options.happy_eyeballs_delay or HAPPY_EYEBALLS_DELAY, local_addresses)
