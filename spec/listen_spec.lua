@@ -195,6 +195,8 @@ describe("saros.listen", function()
       assert.equal("port 70000 is not an integer between 0 and 65535", failure.message)
       raises(saros.ValueError, loop.create_server, loop, factory, "127.0.0.1", -1)
       raises(saros.ValueError, loop.create_server, loop, factory, "127.0.0.1", 0, {backlog = 0})
+      failure = raises(saros.ValueError, loop.create_server, loop, factory, "127.0.0.1", 0, {backlog = 1 << 32})
+      assert.equal("backlog (4294967296) must be from 1 to 2147483647", failure.message)
       raises(saros.ValueError, loop.create_server, loop, factory, "127.0.0.1", 0, {family = "x"})
       failure = raises(saros.ValueError, loop.create_server, loop, factory, "127.0.0.1", 0, {backlogs = 5})
       assert.equal("unknown option 'backlogs' for 'create_server' "

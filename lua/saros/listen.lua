@@ -12,6 +12,7 @@ local EventLoop = core.EventLoop
 local errors = core.errors
 
 local BACKLOG = 100 -- asyncio's
+local MOST_BACKLOG = 0x7fffffff -- an int of C
 
 -- Codes with which a system says that it does not have a family at all.
 local UNSUPPORTED = {EAFNOSUPPORT = true, EADDRNOTAVAIL = true}
@@ -31,8 +32,8 @@ listen.UNIX_OPTIONS = {backlog = "integer", mode = "integer", start_serving = "b
 local MOST_MODE = 511 -- 0777
 
 local function check_backlog(backlog)
-  if backlog and backlog < 1 then
-    error(errors.ValueError(("backlog (%d) must be at least 1"):format(backlog)))
+  if backlog and (backlog < 1 or backlog > MOST_BACKLOG) then
+    error(errors.ValueError(("backlog (%d) must be from 1 to %d"):format(backlog, MOST_BACKLOG)))
   end
   return backlog or BACKLOG
 end
