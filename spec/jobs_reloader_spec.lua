@@ -29,6 +29,20 @@ describe("SIGHUP to saros scheduler", function()
     assert.equal("exit 0", service:stop())
   end)
 
+  it("refuses what the database cannot store, and the old jobs go on", function()
+    local body = [[scheduler:schedule_recurring("old", note, 0.05, {args = {"old"}})]]
+    local service <close> = services.prepare(body)
+    service:launch("--store", "sqlite:" .. service.file .. ".db")
+    service:await_note("old")
+    local refused = "jobs.lua is refused, and the jobs stay as they were: [^\n]*/jobs.lua:%d+: ValueError: "
+    assert.matches(refused .. "the name of a job must be UTF%-8 without zeros to be stored, got '\\xff'\n$",
+      service:reload [[scheduler:schedule_once("\xff", note, 0)]])
+    assert.matches(refused .. "the time 1e%+300 cannot be stored\n$",
+      service:reload [[scheduler:schedule_at("far", note, 1e300)]])
+    service:await_note("old", #service:notes() + 3)
+    assert.equal("exit 0", service:stop())
+  end)
+
   it("is answered one after the other", function()
     local service <close> = services.start [[note("load") saros.sleep(0.3) note("end")]]
     service:ready()

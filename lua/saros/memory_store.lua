@@ -20,6 +20,8 @@
 -- - `history(name, n)`: a list of the last `n` runs of a job, the newest first
 -- - `close()`: nothing more will be asked for
 --
+-- One that cannot store every job has `check(name, anchor)`, which raises why not.
+--
 -- A store that several nodes share has more: `renew(is_changing)`, `has_changed(job)`, `cancel_runs(job)` and
 -- `clock_offset()`, as in `saros.sql_store`.
 -- @module saros.memory_store

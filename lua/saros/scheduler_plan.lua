@@ -39,8 +39,10 @@ local function place_of(self, definition)
 end
 
 local function set_trigger(self, definition, trigger)
+  local scheduler = self.scheduler
   -- What only fails when a job begins is to fail now.
-  trigger:begin(self.scheduler.clock)
+  trigger:begin(scheduler.clock)
+  if scheduler.store.check then scheduler.store:check(definition.name, trigger.anchor) end
   definition.trigger, definition.signature = trigger, trigger:signature()
 end
 

@@ -179,6 +179,15 @@ local function await_change(self, name, operation)
   return future:await()
 end
 
+--- Make sure that a job can be stored.
+-- @tparam string name
+-- @tparam number anchor its trigger's
+-- @raise `ValueError`
+function SqlStore.check(_, name, anchor)
+  check_name(name)
+  to_micros(anchor)
+end
+
 function SqlStore:adopt(job, state, fresh)
   check_name(job.name)
   local row = await_change(self, job.name, {kind = "adopt", name = job.name, state = to_row(state), fresh = fresh})
