@@ -183,7 +183,7 @@ end
 -- @tparam string name
 -- @tparam number anchor its trigger's
 -- @raise `ValueError`
-function SqlStore.check(_, name, anchor)
+function SqlStore:check(name, anchor) -- luacheck: ignore self
   check_name(name)
   to_micros(anchor)
 end
