@@ -1536,7 +1536,7 @@ function Server:is_serving() end
 ---Accept connections until the calling task is cancelled, or the server is closed; both
 ---raise a CancelledError here. A cancellation first ends all of the server: see `__close`.
 ---
----Raises: `CancelledError`; `RuntimeError` if it is closed, or served already
+---Raises: `CancelledError`; `RuntimeError` if it is closed, or served already, and outside a task
 function Server:serve_forever() end
 
 ---End it in an orderly way: stop listening, give the handlers some time to end by

@@ -187,7 +187,7 @@ end
 
 --- Accept connections until the calling task is cancelled, or the server is closed; both
 -- raise a CancelledError here. A cancellation first ends all of the server: see `__close`.
--- @raise `CancelledError`; `RuntimeError` if it is closed, or served already
+-- @raise `CancelledError`; `RuntimeError` if it is closed, or served already, and outside a task
 function Server:serve_forever()
   if self.forever then
     error(errors.RuntimeError(("server %s is already being awaited on serve_forever()")
@@ -198,6 +198,8 @@ function Server:serve_forever()
   local ok, failure = pcall(self.forever.await, self.forever)
   self.forever = nil
   if ok then return end
+  -- Where nothing can be waited for, nothing has come to its end.
+  if not task_on(self.loop) then error(failure, 0) end
   if self.listeners then finish(self) else self:wait_closed() end
   error(failure, 0)
 end
