@@ -1,6 +1,5 @@
 #include "thread/executor.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,7 +14,7 @@
 /* How long a finalizer waits for jobs to stop; nanoseconds. */
 #define FINALIZER_LIMIT 500000000u
 
-enum { DEFAULT_LIMIT = 32, DEFAULT_EXTRA = 4, MAX_WORKERS = INT_MAX };
+enum { DEFAULT_LIMIT = 32, DEFAULT_EXTRA = 4 };
 
 /* ---- arguments ---- */
 
@@ -442,18 +441,11 @@ static saros_message_t *pack_initializer(lua_State *L, saros_runtime_t *rt, cons
   return saros__pack(L, rt, first, lua_gettop(L) - first + 1, call_mode(executor));
 }
 
-/* The number of workers at `index`, or by default; more than can be counted are no more than there can be. */
-static unsigned max_workers(lua_State *L, int index, unsigned by_default) {
-  if (lua_isnoneornil(L, index)) return by_default;
-  lua_Integer count = luaL_checkinteger(L, index);
-  return count < MAX_WORKERS ? (unsigned)count : MAX_WORKERS;
-}
-
 /* Arguments: how many workers or nil, the threads' name, an initializer or nil, its arguments. They were checked. */
 static int thread_pool(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_workers_options_t options = {.class = &saros__thread_workers, .name = luaL_checkstring(L, 2)};
-  options.max = max_workers(L, 1, default_workers());
+  options.max = lua_isnoneornil(L, 1) ? default_workers() : (unsigned)luaL_checkinteger(L, 1);
   saros_executor_t *executor = push_empty(L, rt, false);
   lua_insert(L, 1);
   options.initializer = pack_initializer(L, rt, executor, 4);
@@ -468,7 +460,7 @@ static int thread_pool(lua_State *L) {
 static int process_pool(lua_State *L) {
   saros_runtime_t *rt = saros__runtime(L);
   saros_workers_options_t options = {.class = &saros__process_workers, .name = "saros"};
-  options.max = max_workers(L, 1, count_cpus());
+  options.max = lua_isnoneornil(L, 1) ? count_cpus() : (unsigned)luaL_checkinteger(L, 1);
   const char *program = luaL_checkstring(L, 2), *code = luaL_checkstring(L, 3);
   saros_executor_t *executor = push_empty(L, rt, true);
   lua_insert(L, 1);

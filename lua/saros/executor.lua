@@ -10,8 +10,7 @@
 local core = require "saros.core"
 local check = require "saros.check"
 local map = require "saros.executor_map"
-
-local ValueError = core.errors.ValueError
+local max_workers = require "saros.max_workers"
 
 local OPTIONS = {max_workers = "integer", thread_name_prefix = "string", initializer = "callable", initargs = "table"}
 
@@ -36,13 +35,11 @@ local executor = {
 -- `TransferError` for an initializer that cannot be transferred
 function executor.ThreadPoolExecutor(options)
   options = check.options(options, OPTIONS, 1, "ThreadPoolExecutor")
-  local max_workers = options.max_workers
-  if max_workers and max_workers < 1 then error(ValueError("max_workers must be greater than 0")) end
-  local prefix = options.thread_name_prefix or "saros"
-  if not options.initializer then return core.thread_pool(max_workers, prefix) end
+  local count, prefix = max_workers(options.max_workers), options.thread_name_prefix or "saros"
+  if not options.initializer then return core.thread_pool(count, prefix) end
   local arguments = options.initargs or {}
   local n = arguments.n or #arguments
-  return core.thread_pool(max_workers, prefix, options.initializer, table.unpack(arguments, 1, n))
+  return core.thread_pool(count, prefix, options.initializer, table.unpack(arguments, 1, n))
 end
 
 --- Call a function with each item of a list, in the workers. All calls are submitted at once.

@@ -16,8 +16,7 @@
 local core = require "saros.core"
 local check = require "saros.check"
 local map = require "saros.executor_map"
-
-local ValueError = core.errors.ValueError
+local max_workers = require "saros.max_workers"
 
 local OPTIONS = {max_workers = "integer", initializer = "callable", initargs = "table"}
 
@@ -60,12 +59,11 @@ end
 -- `TransferError` for an initializer that cannot be transferred
 function process_pool.ProcessPoolExecutor(options)
   options = check.options(options, OPTIONS, 1, "ProcessPoolExecutor")
-  local max_workers = options.max_workers
-  if max_workers and max_workers < 1 then error(ValueError("max_workers must be greater than 0")) end
+  local count = max_workers(options.max_workers)
   local program, code = interpreter(), BOOTSTRAP:format(package.path, package.cpath)
-  if not options.initializer then return core.process_pool(max_workers, program, code) end
+  if not options.initializer then return core.process_pool(count, program, code) end
   local arguments = options.initargs or {}
-  return core.process_pool(max_workers, program, code, options.initializer,
+  return core.process_pool(count, program, code, options.initializer,
     table.unpack(arguments, 1, arguments.n or #arguments))
 end
 
