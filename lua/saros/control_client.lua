@@ -4,6 +4,7 @@
 
 local core = require "saros.core"
 local command_line = require "saros.command_line"
+local failure_text = require "saros.failure_text"
 local json = require "saros.json"
 local runner = require "saros.runner"
 local status_table = require "saros.status_table"
@@ -161,7 +162,7 @@ local function perform(name, command, given)
     -- That is how watching ends.
     return given.watch and OK or INTERRUPTED
   end
-  io.stderr:write(name, ": ", is_error(status) and status.message or tostring(status), "\n")
+  io.stderr:write(name, ": ", failure_text(status), "\n")
   return FAILED
 end
 

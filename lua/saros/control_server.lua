@@ -10,6 +10,7 @@
 local core = require "saros.core"
 local control_commands = require "saros.control_commands"
 local Event = require "saros.event".Event
+local failure_text = require "saros.failure_text"
 local json = require "saros.json"
 local streams = require "saros.streams"
 local wait_for = require "saros.wait_for".wait_for
@@ -28,11 +29,6 @@ local control_server = {time_limit = 60}
 
 local Control = {}
 Control.__index = Control
-
-local function failure_text(failure)
-  if is_error(failure) and failure.message then return failure.message end
-  return tostring(failure)
-end
 
 -- ---- listening ----
 

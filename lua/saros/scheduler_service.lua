@@ -4,6 +4,7 @@
 
 local core = require "saros.core"
 local control_server = require "saros.control_server"
+local failure_text = require "saros.failure_text"
 local logger = require "saros.logger"
 local Reloader = require "saros.jobs_reloader"
 local runner = require "saros.runner"
@@ -102,8 +103,7 @@ function scheduler_service.run(settings, log)
   if ok then return OK end
   -- Ctrl-C before it has begun.
   if core.is_error(failure, core.errors.KeyboardInterrupt) then return INTERRUPTED end
-  local message = core.is_error(failure) and failure.message or tostring(failure)
-  return FAILED, message
+  return FAILED, failure_text(failure)
 end
 
 return scheduler_service
