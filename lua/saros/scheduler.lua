@@ -294,9 +294,7 @@ function Scheduler:pause(name)
   self.leases:refresh()
   local job = find(self, name, "pause")
   if job.paused then return false end
-  job.paused = true
-  due.await(self, job, job.point)
-  self.writer:save(job)
+  due.pause(self, job)
   self.writer:settle()
   return true
 end

@@ -39,6 +39,15 @@ local function point_after_pause(scheduler, job)
   return trigger:due(last) <= now and following or point
 end
 
+--- Begin no runs of a job any more, until it goes on.
+-- @tparam table scheduler
+-- @tparam table job
+function scheduler_due.pause(scheduler, job)
+  job.paused = true
+  scheduler_due.await(scheduler, job, job.point)
+  scheduler.writer:save(job)
+end
+
 --- Let a job that is not paused any more go on.
 -- @tparam table scheduler
 -- @tparam table job

@@ -29,17 +29,11 @@ local function is_paused(definition)
   return paused
 end
 
--- Before anything can suspend, as the job may be due at once.
-local function pause(scheduler, job)
-  job.paused = true
-  due.await(scheduler, job, job.point)
-  scheduler.writer:save(job)
-end
-
 local function schedule(scheduler, definition)
   definition.options.replace = true
   scheduler:_add(definition.name, definition.fn, definition.trigger, definition.options, true)
-  if is_paused(definition) then pause(scheduler, scheduler.jobs[definition.name]) end
+  -- Before anything can suspend, as the job may be due at once.
+  if is_paused(definition) then due.pause(scheduler, scheduler.jobs[definition.name]) end
 end
 
 -- A store in a database makes one transaction of what comes together, which matters when there are many jobs.
