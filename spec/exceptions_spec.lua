@@ -60,6 +60,11 @@ describe("saros.exceptions", function()
       assert.same({"error: It broke\ntext", "error: It broke\nfalse"}, logged)
     end)
 
+    it("logs fields whose names are no strings with their values", function()
+      loop:call_exception_handler {message = "It broke", [true] = "yes", [1] = "one"}
+      assert.same({"error: It broke\n1: one\ntrue: yes"}, logged)
+    end)
+
     it("names a task once, although it is the future as well", function()
       local task = setmetatable({}, {__tostring = function() return "Task-1" end})
       loop:call_exception_handler {message = "It broke", future = task, task = task}

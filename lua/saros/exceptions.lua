@@ -28,21 +28,24 @@ local function indent(text)
   return (text:gsub("\n", "\n  "))
 end
 
+-- The names as texts, whatever they are, with the values.
 local function sorted_fields(context)
-  local names = {}
-  for name in pairs(context) do
+  local fields = {}
+  for name, value in pairs(context) do
     -- A task is a future, too, and need not be told of twice.
-    local repeated = name == "future" and context.future == context.task
-    if not PRINTED_APART[name] and not repeated then names[#names + 1] = safe_text(name) end
+    local repeated = name == "future" and value == context.task
+    if not PRINTED_APART[name] and not repeated then
+      fields[#fields + 1] = {name = safe_text(name), value = value}
+    end
   end
-  table.sort(names)
-  return names
+  table.sort(fields, function(a, b) return a.name < b.name end)
+  return fields
 end
 
 local function format_context(context)
   local lines = {safe_text(context.message or "Unhandled exception in event loop")}
-  for _, name in ipairs(sorted_fields(context)) do
-    local value = context[name]
+  for _, field in ipairs(sorted_fields(context)) do
+    local name, value = field.name, field.value
     if name == "context" and type(value) == "table" then
       value = indent(format_context(value))
     elseif name == "source_traceback" then
