@@ -1318,7 +1318,7 @@ function Runner:close() end
 
 ---The runner's loop, made on first use.
 ---
----Raises: `RuntimeError` on a closed runner
+---Raises: `RuntimeError` on a closed runner, and if what makes its loop makes something else
 ---@return saros.EventLoop
 function Runner:get_loop() end
 

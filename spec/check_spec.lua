@@ -58,6 +58,13 @@ describe("saros.check", function()
     assert.is_false(check.is_awaitable(nil))
   end)
 
+  it("knows what is a loop", function()
+    local loop <close> = saros.new_event_loop()
+    assert.is_true(check.is_loop(loop))
+    for _, value in ipairs {1, "loop", {}, print, io.stdout} do assert.is_false(check.is_loop(value)) end
+    assert.is_false(check.is_loop(nil))
+  end)
+
   describe("options", function()
     local known = {debug = "boolean", limit = "integer", on_block = "callable", name = "string"}
 

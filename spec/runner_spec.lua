@@ -330,6 +330,11 @@ describe("saros.Runner", function()
   it("refuses options that it does not know, and wrong ones", function()
     local failure = raises(saros.ValueError, saros.Runner, {factory = print})
     assert.matches("known: debug, loop_factory", failure.message)
+    for made, name in pairs {[1] = "number", [false] = "boolean", [print] = "function"} do
+      local runner <close> = saros.Runner {loop_factory = function() return made end}
+      assert.equal("the loop_factory made no EventLoop, but a " .. name,
+        raises(saros.RuntimeError, runner.run, runner, print).message)
+    end
     assert.error_matches(function() saros.Runner {debug = 1} end,
       "bad argument #1 to 'Runner' %(option 'debug': boolean expected, got number%)")
     assert.error_matches(function() saros.Runner {loop_factory = {}} end,

@@ -57,6 +57,14 @@ function check.is_awaitable(value)
   return metatable ~= nil and rawget(metatable, "__await") ~= nil
 end
 
+--- Whether a value is a loop. Loops are userdata of the core, which alone can tell them: its
+-- methods refuse anything else.
+-- @param value any value
+-- @treturn boolean
+function check.is_loop(value)
+  return (pcall(core.EventLoop.is_closed, value))
+end
+
 --- Raise the error of an argument of the wrong type.
 -- @tparam integer n the argument's position, from 1
 -- @tparam string name the public function's name

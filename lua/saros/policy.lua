@@ -15,12 +15,6 @@ local Class = require "saros.class"
 local EventLoop = core.EventLoop
 local RuntimeError = core.errors.RuntimeError
 
--- Loops are userdata of the core, which alone can tell them: its methods refuse
--- anything else.
-local function is_loop(value)
-  return (pcall(EventLoop.is_closed, value))
-end
-
 --- The class to extend; mirrors `asyncio.DefaultEventLoopPolicy`.
 -- @type EventLoopPolicy
 local EventLoopPolicy = Class.new("EventLoopPolicy")
@@ -52,7 +46,7 @@ end
 -- @tparam ?EventLoop loop the loop; nil for none
 -- @raise `bad argument` for what is neither
 function EventLoopPolicy:set_event_loop(loop)
-  if loop ~= nil and not is_loop(loop) then
+  if loop ~= nil and not check.is_loop(loop) then
     check.fail(1, "set_event_loop", "EventLoop", loop)
   end
   self.event_loop = loop

@@ -165,7 +165,7 @@ local function read_arguments(file, options)
   file = file or options.file or io.stderr
   if not is_file(file) then check.fail(1, "print_tasks", "file", file) end
   local loop = options.loop
-  if loop ~= nil and not pcall(core.EventLoop.is_closed, loop) then
+  if loop ~= nil and not check.is_loop(loop) then
     check.fail(1, "print_tasks", "EventLoop", loop)
   end
   return file, loop or core.get_running_loop()

@@ -30,11 +30,15 @@ local function ensure_loop(self)
   if self.closed then error(RuntimeError("the runner is closed")) end
   if self.loop then return self.loop end
   self.context = core.current_context() and core.copy_context()
-  if self.loop_factory then
-    self.loop = self.loop_factory()
-  else
-    self.loop = policy.new_event_loop()
-    policy.set_event_loop(self.loop)
+  local loop
+  if self.loop_factory then loop = self.loop_factory() else loop = policy.new_event_loop() end
+  if not check.is_loop(loop) then
+    local maker = self.loop_factory and "loop_factory" or "policy"
+    error(RuntimeError(("the %s made no EventLoop, but a %s"):format(maker, check.type_name(loop))))
+  end
+  self.loop = loop
+  if not self.loop_factory then
+    policy.set_event_loop(loop)
     self.set_event_loop = true
   end
   if self.debug ~= nil then self.loop:set_debug(self.debug) end
@@ -131,7 +135,7 @@ end
 
 --- The runner's loop, made on first use.
 -- @treturn EventLoop
--- @raise `RuntimeError` on a closed runner
+-- @raise `RuntimeError` on a closed runner, and if what makes its loop makes something else
 function Runner:get_loop()
   return ensure_loop(self)
 end
