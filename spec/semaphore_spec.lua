@@ -64,6 +64,8 @@ describe("saros.semaphore", function()
           "bad argument #1 to '" .. name .. "' (number expected, got boolean)")
         local failure = raises(saros.ValueError, class, -1)
         assert.equal(name .. " initial value must be >= 0, got -1", failure.message)
+        assert.equal(name .. " initial value must be a whole number, got 1.5",
+          raises(saros.ValueError, saros[name], 1.5).message)
         raises(saros.ValueError, class, 0 / 0)
       end)
 

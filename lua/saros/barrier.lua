@@ -27,11 +27,14 @@ local Barrier = Class.new("Barrier")
 
 --- Make a barrier.
 -- @tparam integer parties how many tasks it takes
--- @raise `bad argument`; `ValueError` for less than 1
+-- @raise `bad argument`; `ValueError` for less than 1, and for what is no whole number
 function Barrier:init(parties)
   parties = check.number(parties, 1, "Barrier")
   if parties < 1 then
     error(errors.ValueError(("parties must be > 0, got %s"):format(parties)))
+  end
+  if not math.tointeger(parties) then
+    error(errors.ValueError(("parties must be a whole number, got %s"):format(parties)))
   end
   self.parties = parties
   self.n_waiting = 0

@@ -17,11 +17,14 @@ local Semaphore = Class.new("Semaphore")
 
 --- Make a semaphore.
 -- @tparam[opt=1] number value how many can hold it at a time
--- @raise `bad argument`; `ValueError` for less than 0
+-- @raise `bad argument`; `ValueError` for less than 0, and for what is neither a whole number nor infinite
 function Semaphore:init(value)
   value = value == nil and 1 or check.number(value, 1, self.__name)
   if value < 0 then
     error(ValueError(("%s initial value must be >= 0, got %s"):format(self.__name, value)))
+  end
+  if value ~= math.huge and not math.tointeger(value) then
+    error(ValueError(("%s initial value must be a whole number, got %s"):format(self.__name, value)))
   end
   self.value = value
   self.waiting = core.WaitQueue(self.__name)
