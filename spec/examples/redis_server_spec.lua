@@ -1,5 +1,6 @@
 -- The Redis-compatible server beside a real one: the same bytes to both, the same bytes from
--- both. redis-cli and redis-benchmark drive it too.
+-- both. redis-cli and redis-benchmark drive it too. It is one file, however long, because all of it shares the two
+-- servers; most are requests, command by command.
 
 local exchange = require "spec.examples.exchange"
 local process = require "spec.support.process"

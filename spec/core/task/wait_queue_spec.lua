@@ -1,4 +1,5 @@
--- What all primitives have in common: the queue of the tasks that wait.
+-- What all primitives have in common: the queue of the tasks that wait. It is one file, however long, because all of it
+-- is about tasks in one queue, which the same two functions make.
 
 local saros = require "saros"
 local core = require "saros.core"

@@ -1,0 +1,202 @@
+local saros = require "saros"
+
+local function pass(turns)
+  for _ = 1, turns do saros.sleep(0) end
+end
+
+-- Runs `main(var, seen)` in a task, with a variable and a list for what callbacks saw.
+local function with_var(main)
+  saros.run(function() main(saros.ContextVar("var", "default"), {}) end)
+end
+
+describe("saros.context", function()
+  describe("a callback", function()
+    it("runs in the context in which it was scheduled, in a copy of its own", function()
+      with_var(function(var, seen)
+        local loop = saros.get_running_loop()
+        local function note(name) seen[name] = var:get() var:set(name) end
+        var:set("scheduled")
+        loop:call_soon(note, "call_soon")
+        loop:call_soon_threadsafe(note, "threadsafe")
+        loop:call_later(0, note, "call_later")
+        loop:call_at(loop:time(), note, "call_at")
+        var:set("after")
+        saros.sleep(0.001)
+        assert.same({call_soon = "scheduled", threadsafe = "scheduled", call_later = "scheduled",
+          call_at = "scheduled"}, seen)
+        assert.equal("after", var:get())
+      end)
+    end)
+
+    it("of a future runs in the context in which it was added", function()
+      with_var(function(var, seen)
+        local future = saros.get_running_loop():create_future()
+        for _, value in ipairs {"a", "b"} do
+          var:set(value)
+          future:add_done_callback(function() seen[#seen + 1] = var:get() end)
+        end
+        var:set("after")
+        future:set_result()
+        var:set("late")
+        future:add_done_callback(function() seen[#seen + 1] = var:get() end)
+        pass(2)
+        assert.same({"a", "b", "late"}, seen)
+      end)
+    end)
+
+    it("of a future is found again when it is to be removed", function()
+      with_var(function(var, seen)
+        local future = saros.get_running_loop():create_future()
+        local function note() seen[#seen + 1] = "called" end
+        future:add_done_callback(note)
+        var:set("value")
+        future:add_done_callback(note)
+        future:add_done_callback(note)
+        assert.equal(3, future:remove_done_callback(note))
+        future:set_result()
+        pass(2)
+        assert.same({}, seen)
+      end)
+    end)
+
+    it("that was scheduled outside of any context sees none of a task's", function()
+      local loop <close> = saros.new_event_loop()
+      local var, seen = saros.ContextVar("var", "default"), {}
+      local event = saros.Event()
+      loop:call_later(0.002, function()
+        seen[#seen + 1] = var:get()
+        event:set()
+      end)
+      loop:run_until_complete(function()
+        var:set("task")
+        event:wait()
+        seen[#seen + 1] = var:get()
+      end)
+      assert.same({"default", "task"}, seen)
+    end)
+
+    it("leaves its context to nobody: neither to one that was scheduled in none, nor to the program", function()
+      local loop <close> = saros.new_event_loop()
+      local var, seen = saros.ContextVar("var", "default"), {}
+      local function note() seen[#seen + 1] = var:get() end
+      saros.copy_context():run(function()
+        var:set("inside")
+        loop:call_soon(note)
+      end)
+      loop:call_soon(note)
+      loop:run()
+      note()
+      assert.same({"inside", "default", "default"}, seen)
+    end)
+
+    it("that fails is reported with the program's own function, and leaves its context to nobody", function()
+      local contexts = {}
+      with_var(function(var, seen)
+        local loop = saros.get_running_loop()
+        loop:set_exception_handler(function(_, context) contexts[#contexts + 1] = context end)
+        var:set("value")
+        local function broken()
+          var:set("broken")
+          error("broken", 0)
+        end
+        loop:call_soon(broken)
+        loop:call_soon(function() seen[1] = var:get() end)
+        pass(2)
+        assert.same({"value"}, seen)
+        assert.equal("value", var:get())
+        assert.equal(1, #contexts)
+        assert.equal("broken", contexts[1].exception)
+        assert.matches("context_callbacks_spec.lua", contexts[1].message)
+        assert.matches(":" .. debug.getinfo(broken, "S").linedefined .. ">", contexts[1].message)
+      end)
+      assert.equal(1, #contexts)
+    end)
+
+    it("that is a timer and fails is reported with the program's own function", function()
+      local contexts = {}
+      with_var(function(var)
+        local loop = saros.get_running_loop()
+        loop:set_exception_handler(function(_, context) contexts[#contexts + 1] = context end)
+        var:set("value")
+        local function broken() error("broken", 0) end
+        loop:call_later(0, broken)
+        saros.sleep(0.001)
+        assert.matches(":" .. debug.getinfo(broken, "S").linedefined .. ">", contexts[1].message)
+      end)
+    end)
+
+    it("is cancelled by its handle as ever", function()
+      with_var(function(var, seen)
+        local loop = saros.get_running_loop()
+        var:set("value")
+        local handles = {
+          loop:call_soon(function() seen[1] = "ran" end),
+          loop:call_later(0, function() seen[2] = "ran" end),
+        }
+        for _, handle in ipairs(handles) do handle:cancel() end
+        saros.sleep(0.001)
+        assert.same({}, seen)
+      end)
+    end)
+
+    it("of a signal runs in the context of its registration", function()
+      with_var(function(var, seen)
+        local loop = saros.get_running_loop()
+        var:set("registered")
+        local event = saros.Event()
+        loop:add_signal_handler("SIGUSR2", function(name)
+          seen[1], seen[2] = name, var:get()
+          event:set()
+        end, "argument")
+        var:set("after")
+        os.execute("kill -USR2 $PPID")
+        saros.wait_for(event.wait, 10, event)
+        loop:remove_signal_handler("SIGUSR2")
+        assert.same({"argument", "registered"}, seen)
+      end)
+    end)
+
+    it("of a descriptor runs in the context of its registration", function()
+      with_var(function(var, seen)
+        local loop = saros.get_running_loop()
+        local pipe <close> = assert(io.popen("echo text"))
+        local event = saros.Event()
+        var:set("registered")
+        loop:add_reader(pipe, function()
+          seen[#seen + 1] = var:get()
+          loop:remove_reader(pipe)
+          event:set()
+        end)
+        var:set("after")
+        saros.wait_for(event.wait, 10, event)
+        assert.same({"registered"}, seen)
+      end)
+    end)
+
+    it("of an overridden call_soon runs in its context too, and what wraps it in that of who scheduled it", function()
+      local var, seen, wrapped = saros.ContextVar("var", "default"), {}, {}
+      local Mine = saros.EventLoop:extend("Mine")
+      function Mine:call_soon(fn, ...)
+        return saros.EventLoop.call_soon(self, function(...)
+          fn(...)
+          wrapped[#wrapped + 1] = var:get()
+        end, ...)
+      end
+      local loop <close> = Mine()
+      loop:run_until_complete(function()
+        var:set("value")
+        local future = loop:create_future()
+        future:add_done_callback(function() seen[1] = var:get() end)
+        loop:call_soon(function() seen[2] = var:get() end)
+        var:set("after")
+        wrapped = {}
+        future:set_result()
+        pass(2)
+        assert.same({"value", "value"}, seen)
+        -- The first one is that of this task's step, which was scheduled in no context.
+        assert.same({"default", "value", "after"}, {table.unpack(wrapped, 1, 3)})
+        assert.equal("after", var:get())
+      end)
+    end)
+  end)
+end)
